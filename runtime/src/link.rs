@@ -1,0 +1,220 @@
+//! The link: what a parent and the process that becomes the container's say to each other.
+//!
+//! One socket pair that keeps packets apart (`SOCK_SEQPACKET`), one enum per direction, packets of one size.
+//! The same packets go over the start gate, a listener in the container's directory that init waits at:
+//!
+//! ```text
+//! create                     init                        start
+//!   | ---- clone -------------> |                           |
+//!   |                           | (every step of the plan)  |
+//!   | <------ Ready, or Failed  |                           |
+//!   | (limits, state)           |                           |
+//!   | ------- Created --------> |                           |
+//!   |                           | <-- connect, Go --------- |
+//!   |                           | (limits, seccomp, exec)   |
+//!   |                           | --- end of file: exec     |
+//!   |                           |     happened, or Failed-> |
+//! ```
+//!
+//! Until `Created` an end of file ends init: no half-made container outlives its creator.
+
+use crate::sys::{self, socket};
+use std::os::fd::BorrowedFd;
+
+/// What a process on its way to be the container's says to its parent.
+#[derive(Debug)]
+pub(crate) enum ToParent {
+    /// All is done but what `start` asks for.
+    Ready,
+    /// A step failed, and this process ends.
+    Failed(Failure),
+}
+
+/// What such a process is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ToInit {
+    /// The state says that the container exists: from now on wait at the gate.
+    Created,
+    /// Execute the program.
+    Go,
+}
+
+/// Where init was when a system call failed, in terms of the plan, which only its parent may put into words.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    /// Which mount, device, path … of the step it was.
+    pub(crate) item: u16,
+    pub(crate) error: sys::Error,
+}
+
+/// The steps of a process on its way to exec, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Step {
+    Clone,
+    Namespaces,
+    Loopback,
+    Names,
+    Root,
+    Mounts,
+    Devices,
+    Pivot,
+    Sysctls,
+    ReadonlyPaths,
+    MaskedPaths,
+    Session,
+    Cwd,
+    Identity,
+    Executable,
+    Gate,
+    Limits,
+    Seccomp,
+    Exec,
+}
+
+impl Step {
+    const ALL: [Self; 19] = [
+        Self::Clone,
+        Self::Namespaces,
+        Self::Loopback,
+        Self::Names,
+        Self::Root,
+        Self::Mounts,
+        Self::Devices,
+        Self::Pivot,
+        Self::Sysctls,
+        Self::ReadonlyPaths,
+        Self::MaskedPaths,
+        Self::Session,
+        Self::Cwd,
+        Self::Identity,
+        Self::Executable,
+        Self::Gate,
+        Self::Limits,
+        Self::Seccomp,
+        Self::Exec,
+    ];
+}
+
+/// A packet: kind, step, item (2 bytes), errno (4 bytes), length of the call's name, its name, its arguments.
+const PACKET: usize = 192;
+const HEADER: usize = 9;
+const READY: u8 = 1;
+const FAILED: u8 = 2;
+const CREATED: u8 = 3;
+const GO: u8 = 4;
+
+impl ToParent {
+    pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
+        let mut packet = [0; PACKET];
+        let len = match self {
+            Self::Ready => {
+                packet[0] = READY;
+                HEADER
+            }
+            Self::Failed(failure) => failure.encode(&mut packet),
+        };
+        socket::send(socket, &packet[..len])
+    }
+
+    /// The next packet and the process that sent it; `None` when the other side is gone.
+    pub(crate) fn receive(socket: BorrowedFd<'_>) -> sys::Result<Option<(Self, i32)>> {
+        let mut packet = [0; PACKET];
+        let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
+        Ok(match packet[0] {
+            READY if len == HEADER => Some((Self::Ready, pid)),
+            FAILED => Failure::decode(&packet[..len]).map(|failure| (Self::Failed(failure), pid)),
+            _ => None,
+        })
+    }
+}
+
+impl ToInit {
+    pub(crate) fn send(self, socket: BorrowedFd<'_>) -> sys::Result<()> {
+        let kind = match self {
+            Self::Created => CREATED,
+            Self::Go => GO,
+        };
+        socket::send(socket, &[kind])
+    }
+
+    /// The next packet; `None` when the other side is gone.
+    pub(crate) fn receive(socket: BorrowedFd<'_>) -> sys::Result<Option<Self>> {
+        let mut packet = [0; 1];
+        socket::recv(socket, &mut packet)?;
+        Ok(match packet[0] {
+            CREATED => Some(Self::Created),
+            GO => Some(Self::Go),
+            _ => None,
+        })
+    }
+}
+
+impl Failure {
+    fn encode(&self, packet: &mut [u8; PACKET]) -> usize {
+        let (call, args) = (self.error.call().as_bytes(), self.error.args().as_bytes());
+        packet[0] = FAILED;
+        packet[1] = self.step as u8;
+        packet[2..4].copy_from_slice(&self.item.to_le_bytes());
+        packet[4..8].copy_from_slice(&(self.error.errno() as i32).to_le_bytes());
+        // A call's name has at most 24 bytes and its arguments 120: both fit, in a packet and in a byte.
+        packet[8] = u8::try_from(call.len()).unwrap_or_default();
+        let split = HEADER + call.len();
+        packet[HEADER..split].copy_from_slice(call);
+        packet[split..split + args.len()].copy_from_slice(args);
+        split + args.len()
+    }
+
+    fn decode(packet: &[u8]) -> Option<Self> {
+        let step = *Step::ALL.get(usize::from(*packet.get(1)?))?;
+        let item = u16::from_le_bytes(packet.get(2..4)?.try_into().ok()?);
+        let errno = i32::from_le_bytes(packet.get(4..8)?.try_into().ok()?);
+        let split = HEADER + usize::from(*packet.get(8)?);
+        let call = std::str::from_utf8(packet.get(HEADER..split)?).ok()?;
+        let args = std::str::from_utf8(packet.get(split..)?).ok()?;
+        Some(Self { step, item, error: sys::Error::from_parts(call, args, errno) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_failure_arrives_as_it_was_sent() {
+        let (here, there) = socket::pair().unwrap();
+        socket::pass_credentials(here.as_fd()).unwrap();
+        for step in Step::ALL {
+            let error = sys::Error::from_parts("move_mount", &"x".repeat(300), libc_enoent());
+            let failure = Failure { step, item: 513, error };
+            ToParent::Failed(failure).send(there.as_fd()).unwrap();
+            let (packet, pid) = ToParent::receive(here.as_fd()).unwrap().unwrap();
+            let ToParent::Failed(failure) = packet else { panic!("{packet:?}") };
+            assert_eq!((failure.step, failure.item), (step, 513));
+            assert_eq!(failure.error.to_string(), error.to_string());
+            assert_eq!(pid, i32::try_from(std::process::id()).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_an_end() {
+        let (here, there) = socket::pair().unwrap();
+        drop(there);
+        assert_eq!(ToInit::receive(here.as_fd()).unwrap(), None);
+    }
+
+    #[test]
+    fn no_packet_makes_decoding_panic() {
+        for len in 0..PACKET {
+            for byte in [0, 2, 18, 19, 200, 255] {
+                let _ = Failure::decode(&vec![byte; len]);
+            }
+        }
+    }
+
+    fn libc_enoent() -> i32 {
+        sys::Error::from_parts("", "", 2).errno() as i32
+    }
+}

@@ -1,0 +1,19 @@
+//! `peapod`, the program: parse, run, exit code. It alone prints errors.
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line, whatever an error text may have in it; and nobody to tell if stderr is closed.
+            let text = format!("{error:#}").replace('\n', " ");
+            let _printed = writeln!(std::io::stderr(), "peapod: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The kernel: one file per family of calls, under the kernel's own names. The only module with `unsafe`.
+//!
+//! Nothing in the files that [`init`](crate::init) uses allocates: paths are C strings, and an [`Error`] holds its
+//! text inline, so that a process between clone and exec may fail with the same words as any other.
+#![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
+
+pub(crate) mod error;
+pub(crate) mod file;
+pub(crate) mod identity;
+pub(crate) mod mount;
+pub(crate) mod namespace;
+pub(crate) mod poll;
+pub(crate) mod process;
+pub(crate) mod seccomp;
+pub(crate) mod socket;
+
+pub use error::{Error, Result};
+pub use nix::errno::Errno;

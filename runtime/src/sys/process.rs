@@ -1,0 +1,212 @@
+//! Processes: clone3, pidfds, waiting, exec.
+
+use super::error::{Error, Result, check, explain};
+use super::file::owned;
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+pub(crate) use nix::sched::CloneFlags;
+
+pub(crate) const SIGKILL: i32 = libc::SIGKILL;
+pub(crate) const SIGINT: i32 = libc::SIGINT;
+pub(crate) const SIGTERM: i32 = libc::SIGTERM;
+
+/// Linux 5.7. libc's constant of that name is an int, into which this bit does not fit.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+
+/// A process that this one, or one on its behalf, has made, and that it must reap.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: OwnedFd,
+}
+
+/// Which of the two processes a [`clone3`] returned in.
+#[derive(Debug)]
+pub(crate) enum Cloned {
+    Parent(Child),
+    Child,
+}
+
+/// What the new process of a [`clone3`] shares, and where it is born.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Birth<'a> {
+    /// `CLONE_NEW*`, and `CLONE_PARENT` to make the new process a sibling.
+    pub(crate) flags: CloneFlags,
+    /// The cgroup that it is born in. A later write to `cgroup.procs` costs milliseconds.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// Clones this process, memory and all, as fork does.
+///
+/// Refuses with `EINVAL` if this process has more than one thread: another one might hold a lock, of the allocator's
+/// say, that nobody would ever let go in the child.
+pub(crate) fn clone3(birth: Birth<'_>) -> Result<Cloned> {
+    // CLONE_THREAD, without effect on a process with one thread, is refused for one with more (unshare(2)).
+    super::namespace::unshare(CloneFlags::CLONE_THREAD)?;
+    let mut pidfd: libc::c_int = -1;
+    let mut args = CloneArgs {
+        flags: u64::from(birth.flags.bits().cast_unsigned()) | libc::CLONE_PIDFD as u64,
+        pidfd: (&raw mut pidfd) as u64,
+        ..CloneArgs::default()
+    };
+    // With CLONE_PARENT the child takes the exit signal of the process that it becomes a sibling of.
+    if !birth.flags.contains(CloneFlags::CLONE_PARENT) {
+        args.exit_signal = libc::SIGCHLD as u64;
+    }
+    if let Some(cgroup) = birth.cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
+    }
+    // SAFETY: without CLONE_VM the child runs on a copy of this memory, and with one thread, checked above, no lock in
+    // it is held by a thread that the copy lacks. `args` has its C layout; `pidfd` outlives the call.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<CloneArgs>()) };
+    let pid = check(returned, "clone3", format_args!("{:?}", birth.flags))?;
+    if pid == 0 {
+        return Ok(Cloned::Child);
+    }
+    let pid = i32::try_from(pid).unwrap_or(-1);
+    Ok(Cloned::Parent(Child { pid, pidfd: owned(pidfd.into()) }))
+}
+
+/// A pidfd of the process that has the number `pid` now.
+pub(crate) fn pidfd_open(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: only numbers are passed.
+    let returned = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    check(returned, "pidfd_open", format_args!("{pid}, 0")).map(owned)
+}
+
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    let info = std::ptr::null::<libc::siginfo_t>();
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: a null siginfo is allowed, and `pidfd` is open for the whole call.
+    let returned = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) };
+    check(returned, "pidfd_send_signal", format_args!("{fd}, {signal}")).map(drop)
+}
+
+/// A copy of the descriptor `number` of another process.
+pub(crate) fn pidfd_getfd(pidfd: BorrowedFd<'_>, number: i32) -> Result<OwnedFd> {
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: only numbers are passed, and `pidfd` is open for the whole call.
+    let returned = unsafe { libc::syscall(libc::SYS_pidfd_getfd, fd, number, 0) };
+    check(returned, "pidfd_getfd", format_args!("{fd}, {number}")).map(owned)
+}
+
+/// Whether the process has ended, a zombie included.
+pub(crate) fn has_ended(pidfd: BorrowedFd<'_>) -> Result<bool> {
+    Ok(super::poll::readable(&[pidfd], Some(std::time::Instant::now()))?[0])
+}
+
+/// Waits for the end of a child of this process, reaps it and says how it ended.
+pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> Result<WaitStatus> {
+    loop {
+        match nix::sys::wait::waitid(Id::PIDFd(pidfd), WaitPidFlag::WEXITED) {
+            Err(Errno::EINTR) => {}
+            result => {
+                return explain(result, "waitid", format_args!("P_PIDFD, {}", pidfd.as_raw_fd()));
+            }
+        }
+    }
+}
+
+/// Ends this process without running anything of it any more.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: `_exit` runs no destructor and no exit handler; nothing in this process is used after it.
+    unsafe { libc::_exit(status) }
+}
+
+pub(crate) fn setsid() -> Result<()> {
+    explain(nix::unistd::setsid(), "setsid", format_args!("")).map(drop)
+}
+
+/// Gives every signal its default action and unblocks all.
+///
+/// execve keeps what is ignored, and Rust's runtime ignores SIGPIPE before `main`; so do some callers.
+pub(crate) fn reset_signals() -> Result<()> {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: SIG_DFL installs no handler. libc refuses its own signals and the kernel SIGKILL and SIGSTOP, none of
+        // which can have been changed.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    let unblocked = nix::sys::signal::SigSet::empty().thread_set_mask();
+    explain(unblocked, "rt_sigprocmask", format_args!("SIG_SETMASK, []"))
+}
+
+/// Strings in the form that execve takes them.
+pub(crate) struct Strings {
+    owned: Vec<CString>,
+    pointers: Vec<*const libc::c_char>,
+}
+
+impl Strings {
+    pub(crate) fn new(owned: Vec<CString>) -> Self {
+        let pointers = owned.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
+        Self { owned, pointers }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[CString] {
+        &self.owned
+    }
+}
+
+impl std::fmt::Debug for Strings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.owned.fmt(f)
+    }
+}
+
+/// Becomes the program at `path`. Returns only if it could not.
+pub(crate) fn execve(path: &CStr, argv: &Strings, envp: &Strings) -> Error {
+    // SAFETY: `Strings` ends its array with null, and owns what the pointers before that point to.
+    unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr()) };
+    Error::new("execve", format_args!("{path:?}"), Errno::last())
+}
+
+/// Becomes the program in the open file `fd`. Returns only if it could not.
+pub(crate) fn execveat(fd: BorrowedFd<'_>, argv: &Strings, envp: &Strings) -> Error {
+    let (number, flags) = (fd.as_raw_fd(), libc::AT_EMPTY_PATH);
+    let (argv, envp) = (argv.pointers.as_ptr(), envp.pointers.as_ptr());
+    // SAFETY: as for `execve`; the path is an empty C string, which names `fd` itself.
+    unsafe { libc::syscall(libc::SYS_execveat, number, c"".as_ptr(), argv, envp, flags) };
+    Error::new("execveat", format_args!("{number}, \"\", AT_EMPTY_PATH"), Errno::last())
+}
+
+/// The signal that ended a process, or its exit status.
+pub(crate) fn describe(status: WaitStatus) -> String {
+    match status {
+        WaitStatus::Exited(_, code) => format!("exited with status {code}"),
+        WaitStatus::Signaled(_, signal, _) => format!("was killed by {}", name(signal)),
+        other => format!("changed state: {other:?}"),
+    }
+}
+
+fn name(signal: Signal) -> &'static str {
+    signal.as_str()
+}
+
+/// Borrows the pidfd of a child.
+impl AsFd for Child {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
