@@ -1,0 +1,79 @@
+//! `cgroup.events`: whether there are processes in a group or below it, and whether all are frozen.
+
+use super::is_gone;
+use crate::sys::file::{self, OFlag};
+use crate::sys::{self, poll};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+/// The open file. The kernel tells of changes since it was last read (`POLLPRI`).
+#[derive(Debug)]
+pub(super) struct Events(OwnedFd);
+
+/// What the file says.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) populated: bool,
+    pub(super) frozen: bool,
+}
+
+impl Events {
+    /// `None` if the group was removed.
+    pub(super) fn open(dir: BorrowedFd<'_>) -> sys::Result<Option<Self>> {
+        match file::open_beneath(dir, c"cgroup.events", OFlag::O_RDONLY) {
+            Err(error) if is_gone(&error) => Ok(None),
+            opened => opened.map(|fd| Some(Self(fd))),
+        }
+    }
+
+    /// A group that was removed is neither populated nor frozen.
+    pub(super) fn read(&self) -> sys::Result<State> {
+        let mut buffer = [0; 256];
+        match file::read_from_start(self.0.as_fd(), &mut buffer) {
+            Err(error) if is_gone(&error) => Ok(State::default()),
+            read => Ok(State::parse(&String::from_utf8_lossy(&buffer[..read?]))),
+        }
+    }
+
+    /// Waits for a state that is `wanted`; false if there was none before the deadline.
+    pub(super) fn wait_for(
+        &self,
+        wanted: impl Fn(State) -> bool,
+        deadline: Instant,
+    ) -> sys::Result<bool> {
+        loop {
+            if wanted(self.read()?) {
+                return Ok(true);
+            }
+            if !poll::changed(self.0.as_fd(), deadline)? {
+                return Ok(wanted(self.read()?));
+            }
+        }
+    }
+}
+
+impl State {
+    fn parse(text: &str) -> Self {
+        let is_set = |key: &str| value_of(text, key) == Some("1");
+        Self { populated: is_set("populated"), frozen: is_set("frozen") }
+    }
+}
+
+/// The value in a file with lines of the form `key value`.
+pub(super) fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.into_iter().find(|(found, _)| *found == key).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_read_by_its_keys() {
+        let state = |populated, frozen| State { populated, frozen };
+        assert_eq!(State::parse("populated 1\nfrozen 0\n"), state(true, false));
+        assert_eq!(State::parse("new 7\nfrozen 1\npopulated 0\n"), state(false, true));
+        assert_eq!(State::parse(""), state(false, false));
+    }
+}

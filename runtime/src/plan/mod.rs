@@ -1,0 +1,230 @@
+//! What is to be done, decided before anything is touched.
+//!
+//! [`Plan::build`] turns the `Spec` (config.json as asked) into owned, validated data that is already in the form the
+//! system calls take. It reads nothing but its arguments, so every decision can be tested without root; and the
+//! process that carries the plan out, between clone and exec, decides and allocates nothing.
+
+pub(crate) mod cgroup;
+mod devices;
+mod mounts;
+mod namespaces;
+mod process;
+pub(crate) mod seccomp;
+mod target;
+
+use crate::error::{Error, Result};
+use crate::sys::mount::Attributes;
+use oci_spec::runtime::{Linux, Spec};
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+pub(crate) use cgroup::CgroupPlan;
+pub(crate) use devices::{Device, DeviceKind, Symlink};
+pub(crate) use mounts::{Mount, Parameter, Source};
+pub(crate) use namespaces::{Namespaces, Shape, Sharing};
+pub(crate) use process::{Executable, Identity, Process, Stdio};
+pub(crate) use target::Target;
+
+/// Everything that init does, in the order in which it does it; and what its parent does for it.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) namespaces: Namespaces,
+    pub(crate) root: Root,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) symlinks: Vec<Symlink>,
+    pub(crate) hostname: Option<CString>,
+    pub(crate) domainname: Option<CString>,
+    /// Files below `/proc/sys`, and what is written there.
+    pub(crate) sysctls: Vec<(CString, CString)>,
+    pub(crate) readonly_paths: Vec<CString>,
+    pub(crate) masked_paths: Vec<CString>,
+    pub(crate) process: Process,
+    pub(crate) cgroup: CgroupPlan,
+    /// What was asked for and will not be given, for the caller to print.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The file system that becomes `/`.
+#[derive(Debug)]
+pub(crate) enum Root {
+    /// A directory of the host, in a mount namespace of its own.
+    Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes> },
+    /// A directory of the host, in the host's mount namespace: entered by chroot.
+    Chroot { path: PathBuf },
+    /// A new tmpfs that holds the mount points and nothing else, for a process without files: pause.
+    Empty,
+    /// That of the mount namespace which is joined.
+    Joined,
+}
+
+/// What the plan needs to know of the host.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts {
+    /// The number of the last capability that the kernel knows.
+    pub(crate) last_capability: u8,
+    /// The capabilities that this process may give away.
+    pub(crate) permitted: u64,
+}
+
+/// What the caller asks for beside the bundle.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// The pod whose namespaces replace those of config.json.
+    pub(crate) sandbox: Option<Sharing>,
+}
+
+impl Plan {
+    /// Decides everything. `bundle` is absolute: relative paths of config.json start there.
+    pub(crate) fn build(
+        spec: &Spec,
+        bundle: &Path,
+        options: &Options,
+        facts: &Facts,
+    ) -> Result<Self> {
+        let none = Linux::default_empty();
+        let linux = spec.linux().as_ref().unwrap_or(&none);
+        let sandbox = options.sandbox.as_ref();
+        let namespaces = Namespaces::build(linux, sandbox)?;
+        let root = Root::build(spec, linux, bundle, &namespaces)?;
+        // The names of a pod are the pod's: a container that was written to run alone must not rename it.
+        let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
+        let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
+        let mut warnings = Vec::new();
+        let process = Process::build(spec, facts, &mut warnings)?;
+        let has_mounts = matches!(root, Root::Directory { .. });
+        Ok(Self {
+            mounts: mounts::build(spec, bundle, sandbox)?,
+            devices: if has_mounts { devices::build(linux)? } else { Vec::new() },
+            symlinks: if has_mounts { devices::symlinks() } else { Vec::new() },
+            hostname: named.map(|name| c_string("hostname", name)).transpose()?,
+            domainname: domain.map(|name| c_string("domainname", name)).transpose()?,
+            sysctls: sysctls(linux)?,
+            readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
+            masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
+            cgroup: CgroupPlan::build(linux.resources().as_ref())?,
+            namespaces,
+            root,
+            process,
+            warnings,
+        })
+    }
+}
+
+impl Facts {
+    /// Asks the kernel.
+    pub(crate) fn probe() -> Result<Self> {
+        let failed = |error: caps::errors::CapsError| {
+            Error::unsupported("process.capabilities", error.to_string())
+        };
+        let known = caps::runtime::thread_all_supported();
+        let permitted = caps::read(None, caps::CapSet::Permitted).map_err(failed)?;
+        Ok(Self {
+            last_capability: known.iter().map(caps::Capability::index).max().unwrap_or(0),
+            permitted: permitted.iter().map(caps::Capability::bitmask).sum(),
+        })
+    }
+}
+
+impl Root {
+    fn build(spec: &Spec, linux: &Linux, bundle: &Path, namespaces: &Namespaces) -> Result<Self> {
+        if namespaces.joins_mounts() {
+            return Ok(Self::Joined);
+        }
+        let root = spec.root().as_ref().ok_or_else(|| {
+            Error::invalid("root", "missing", "a container needs a root file system")
+        })?;
+        let path = bundle.join(root.path());
+        if !namespaces.has_new_mounts() {
+            return Ok(Self::Chroot { path });
+        }
+        let readonly = root.readonly().unwrap_or(false);
+        let propagation = linux
+            .rootfs_propagation()
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .map(|name| {
+                mounts::propagation(name).ok_or_else(|| {
+                    Error::invalid("linux.rootfsPropagation", name, "no such propagation")
+                })
+            })
+            .transpose()?;
+        Ok(Self::Directory { path, readonly, propagation })
+    }
+}
+
+/// An empty `linux` section: oci-spec's default one asks for namespaces and masked paths.
+trait DefaultEmpty {
+    fn default_empty() -> Self;
+}
+
+impl DefaultEmpty for Linux {
+    fn default_empty() -> Self {
+        let mut linux = Self::default();
+        linux.set_resources(None).set_namespaces(None);
+        linux.set_masked_paths(None).set_readonly_paths(None).set_devices(None);
+        linux
+    }
+}
+
+fn sysctls(linux: &Linux) -> Result<Vec<(CString, CString)>> {
+    let mut found = Vec::new();
+    for (key, value) in linux.sysctl().iter().flatten() {
+        let field = format!("linux.sysctl[{key:?}]");
+        found.push((c_string(&field, &sysctl_file(key))?, c_string(&field, value)?));
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The file of a sysctl, below `/proc`. As sysctl(8) has it: whichever of `.` and `/` comes first separates, and the
+/// other one is part of a name, as in `net.ipv4.conf.eth0/100.forwarding`.
+fn sysctl_file(key: &str) -> String {
+    let separates_with_dots = key.find(['.', '/']).is_some_and(|at| key[at..].starts_with('.'));
+    let path: String = if separates_with_dots {
+        key.chars()
+            .map(|c| {
+                if c == '.' {
+                    '/'
+                } else if c == '/' {
+                    '.'
+                } else {
+                    c
+                }
+            })
+            .collect()
+    } else {
+        key.to_owned()
+    };
+    format!("sys/{path}")
+}
+
+fn paths(field: &str, found: Option<&[String]>) -> Result<Vec<CString>> {
+    let mut paths = Vec::new();
+    for path in found.unwrap_or_default() {
+        if !path.starts_with('/') {
+            return Err(Error::invalid(field, format!("{path:?}"), "not an absolute path"));
+        }
+        let path = c_string(field, path)?;
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
+}
+
+/// A string that a system call can take.
+fn c_string(field: &str, text: &str) -> Result<CString> {
+    CString::new(text)
+        .map_err(|_| Error::invalid(field, format!("{text:?}"), "contains a NUL byte"))
+}
+
+/// A path that a system call can take.
+fn c_path(field: &str, path: &Path) -> Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::invalid(field, path.display(), "contains a NUL byte"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! Mounts: the option strings of config.json as file system parameters and mount attributes.
+
+use super::{Sharing, Target, c_path, c_string};
+use crate::error::{Error, Result};
+use crate::sys::mount::{
+    Attributes, MOUNT_ATTR_ATIME, MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME,
+    MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_RDONLY,
+    MOUNT_ATTR_STRICTATIME, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+};
+use oci_spec::runtime::Spec;
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+/// One mount, ready to be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mount {
+    pub(crate) target: Target,
+    pub(crate) source: Source,
+    pub(crate) attributes: Attributes,
+    /// For this mount and all below it: the options `rro`, `rnosuid` …
+    pub(crate) recursive: Attributes,
+    /// Whether the target may be a file of procfs: else a mount there could stand in for what the runtime or the
+    /// container's own tools trust (CVE-2019-16884, CVE-2025-52881).
+    pub(crate) may_cover_procfs: bool,
+}
+
+impl Mount {
+    /// Whether this is procfs or sysfs: a view of the kernel, that others trust to be where it is.
+    pub(crate) fn is_kernel_view(&self) -> bool {
+        match &self.source {
+            Source::Proc { .. } => true,
+            Source::New { kind, .. } => kind.as_c_str() == c"sysfs",
+            Source::Bind { .. } | Source::Cgroup => false,
+        }
+    }
+}
+
+/// What is mounted.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file or directory of the host, or of another process by `/proc/PID/root/…`. The parent opens it.
+    Bind { path: PathBuf, recursive: bool },
+    /// A new file system, made by init in its own namespaces.
+    New { kind: CString, parameters: Vec<Parameter> },
+    /// procfs, which shows a PID namespace and not a network or an IPC namespace.
+    Proc { parameters: Vec<Parameter> },
+    /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
+    Cgroup,
+}
+
+/// A parameter of a file system: `key` or `key=value`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    pub(crate) key: CString,
+    pub(crate) value: Option<CString>,
+}
+
+const SHM: &str = "/dev/shm";
+
+pub(super) fn build(spec: &Spec, bundle: &Path, sandbox: Option<&Sharing>) -> Result<Vec<Mount>> {
+    let has_cgroup_namespace = spec
+        .linux()
+        .iter()
+        .flat_map(|linux| linux.namespaces().iter().flatten())
+        .any(|namespace| namespace.typ() == oci_spec::runtime::LinuxNamespaceType::Cgroup);
+    let mut mounts = Vec::new();
+    let mut has_shm = false;
+    for mount in spec.mounts().iter().flatten() {
+        let mut parsed = Parsed::new(mount)?;
+        let is_shm = mount.destination() == Path::new(SHM);
+        has_shm |= is_shm;
+        if let (true, Some(sandbox), None) = (is_shm, sandbox, parsed.bind) {
+            // One /dev/shm for all of the pod: POSIX shared memory is files there.
+            parsed.become_bind(sandbox.shm());
+        }
+        mounts.push(parsed.finish(bundle, has_cgroup_namespace)?);
+    }
+    if let (false, Some(sandbox)) = (has_shm, sandbox) {
+        mounts.push(pod_shm(sandbox)?);
+    }
+    Ok(mounts)
+}
+
+/// The pod's `/dev/shm` for a container whose config.json does not speak of it.
+fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
+    Ok(Mount {
+        target: Target::new("mounts", SHM)?,
+        source: Source::Bind { path: sandbox.shm(), recursive: false },
+        attributes: Attributes::default(),
+        recursive: Attributes::default(),
+        may_cover_procfs: false,
+    })
+}
+
+/// The files of procfs that lxcfs provides, and two that are harmless.
+const MAY_COVER: [&str; 10] = [
+    "/proc/cpuinfo",
+    "/proc/diskstats",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/slabinfo",
+    "/proc/stat",
+    "/proc/swaps",
+    "/proc/sys/crypto/fips_enabled",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/uptime",
+];
+
+/// A mount whose options have been read, one by one.
+struct Parsed<'a> {
+    mount: &'a oci_spec::runtime::Mount,
+    field: String,
+    bind: Option<Bind>,
+    bind_source: Option<PathBuf>,
+    attributes: Attributes,
+    recursive: Attributes,
+    parameters: Vec<Parameter>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bind {
+    One,
+    Recursive,
+}
+
+impl<'a> Parsed<'a> {
+    fn new(mount: &'a oci_spec::runtime::Mount) -> Result<Self> {
+        let mut parsed = Self {
+            mount,
+            field: format!("mounts[{}].options", mount.destination().display()),
+            bind: (mount.typ().as_deref() == Some("bind")).then_some(Bind::One),
+            bind_source: mount.source().clone(),
+            attributes: Attributes::default(),
+            recursive: Attributes::default(),
+            parameters: Vec::new(),
+        };
+        for option in mount.options().iter().flatten() {
+            parsed.option(option)?;
+        }
+        Ok(parsed)
+    }
+
+    fn option(&mut self, option: &str) -> Result<()> {
+        match option {
+            "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
+            "rbind" => self.bind = Some(Bind::Recursive),
+            "defaults" | "async" | "nomand" | "loud" | "noiversion" | "nolazytime" => {}
+            "remount" | "idmap" | "ridmap" | "tmpcopyup" => {
+                let field = format!("{}: {option}", self.field);
+                return Err(Error::unsupported(field, "not supported by this version of peapod"));
+            }
+            _ => {
+                if let Some(attributes) = propagation(option) {
+                    self.attributes.propagation = attributes.propagation;
+                } else if let Some((set, clear)) = attribute(option) {
+                    change(&mut self.attributes, set, clear);
+                } else if let Some((set, clear)) = option.strip_prefix('r').and_then(attribute) {
+                    change(&mut self.recursive, set, clear);
+                } else {
+                    self.parameters.push(self.parameter(option)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parameter(&self, option: &str) -> Result<Parameter> {
+        let (key, value) = match option.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (option, None),
+        };
+        Ok(Parameter {
+            key: c_string(&self.field, key)?,
+            value: value.map(|value| c_string(&self.field, value)).transpose()?,
+        })
+    }
+
+    /// Replaces what was asked for by a bind of `source`, and keeps the attributes.
+    fn become_bind(&mut self, source: PathBuf) {
+        self.bind = Some(Bind::One);
+        self.bind_source = Some(source);
+        self.parameters.clear();
+    }
+
+    fn finish(self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
+        let destination = self.mount.destination().to_string_lossy();
+        let target = Target::new("mounts.destination", &destination)?;
+        let (attributes, recursive) = (self.attributes, self.recursive);
+        let source = self.source(bundle, has_cgroup_namespace)?;
+        let may_cover_procfs = MAY_COVER.contains(&destination.as_ref());
+        Ok(Mount { target, source, attributes, recursive, may_cover_procfs })
+    }
+
+    fn source(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Source> {
+        if let Some(bind) = self.bind {
+            return self.bind(bundle, bind == Bind::Recursive);
+        }
+        let kind = self.mount.typ().as_deref().unwrap_or("none");
+        if kind == "cgroup" && !has_cgroup_namespace {
+            return Ok(Source::Cgroup);
+        }
+        if let Some(source) = self.mount.source() {
+            let value = Some(c_path("mounts.source", source)?);
+            self.parameters.insert(0, Parameter { key: c"source".to_owned(), value });
+        }
+        let parameters = self.parameters;
+        Ok(match kind {
+            "proc" => Source::Proc { parameters },
+            // runtime-spec, config-linux.md: `cgroup` is whatever the host has, which for us is version 2.
+            "cgroup" => Source::New { kind: c"cgroup2".to_owned(), parameters },
+            kind => Source::New { kind: c_string("mounts.type", kind)?, parameters },
+        })
+    }
+
+    fn bind(self, bundle: &Path, recursive: bool) -> Result<Source> {
+        if let Some(parameter) = self.parameters.first() {
+            let option = parameter.key.to_string_lossy().into_owned();
+            return Err(Error::invalid(self.field, option, "no such option of a bind mount"));
+        }
+        let Some(source) = self.bind_source else {
+            return Err(Error::invalid(self.field, "bind", "a bind mount needs a source"));
+        };
+        Ok(Source::Bind { path: bundle.join(source), recursive })
+    }
+}
+
+fn change(attributes: &mut Attributes, set: u64, clear: u64) {
+    attributes.set = (attributes.set & !clear) | set;
+    attributes.clear = (attributes.clear & !set) | clear;
+}
+
+/// A propagation by its name. The recursive ones act on all mounts below too, which a new mount has none of.
+pub(super) fn propagation(name: &str) -> Option<Attributes> {
+    let flag = match name.strip_prefix('r').unwrap_or(name) {
+        "private" => MS_PRIVATE,
+        "shared" => MS_SHARED,
+        "slave" => MS_SLAVE,
+        "unbindable" => MS_UNBINDABLE,
+        _ => return None,
+    };
+    Some(Attributes { propagation: flag, ..Attributes::default() })
+}
+
+/// The attributes that an option sets and clears.
+fn attribute(option: &str) -> Option<(u64, u64)> {
+    Some(match option {
+        "ro" => (MOUNT_ATTR_RDONLY, 0),
+        "rw" => (0, MOUNT_ATTR_RDONLY),
+        "nosuid" => (MOUNT_ATTR_NOSUID, 0),
+        "suid" => (0, MOUNT_ATTR_NOSUID),
+        "nodev" => (MOUNT_ATTR_NODEV, 0),
+        "dev" => (0, MOUNT_ATTR_NODEV),
+        "noexec" => (MOUNT_ATTR_NOEXEC, 0),
+        "exec" => (0, MOUNT_ATTR_NOEXEC),
+        "nodiratime" => (MOUNT_ATTR_NODIRATIME, 0),
+        "diratime" => (0, MOUNT_ATTR_NODIRATIME),
+        "nosymfollow" => (MOUNT_ATTR_NOSYMFOLLOW, 0),
+        "symfollow" => (0, MOUNT_ATTR_NOSYMFOLLOW),
+        // The three modes of access times are one field of the kernel's: setting one clears the others.
+        "noatime" => (MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
+        "strictatime" => (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+        "relatime" | "atime" | "nostrictatime" => (0, MOUNT_ATTR_ATIME),
+        "norelatime" => (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+        _ => return None,
+    })
+}

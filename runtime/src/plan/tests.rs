@@ -1,0 +1,1 @@
+//! Plans are data: what they hold can be told without root.

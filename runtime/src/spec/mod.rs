@@ -1,0 +1,83 @@
+//! config.json: read from the bundle, parsed strictly, and held against every rule of its
+//! specification.
+//!
+//! What passes here makes sense. Whether this host can give it is seen later, before anything is
+//! made of it.
+
+mod explain;
+pub mod signal;
+mod strict;
+mod unsupported;
+mod validate;
+
+use crate::error::{Doing, Error, Result};
+use crate::sys::Errno;
+use crate::sys::file::{self, OFlag};
+use oci_spec::runtime::Spec;
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use strict::Strict;
+
+/// The largest config.json that is read. Those of real containers have some ten kilobytes.
+const SIZE_LIMIT: usize = 4 << 20;
+
+/// The configuration in `bundle`, if it is valid and this version of peapod can do what it asks
+/// for.
+pub(crate) fn load(bundle: &Path) -> Result<Spec> {
+    make_sure_it_is_a_directory(bundle)?;
+    let path = bundle.join("config.json");
+    let spec = parse(&path, &read(&path)?)?;
+    validate::check(&spec)?;
+    unsupported::check(&spec)?;
+    Ok(spec)
+}
+
+fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {
+    let invalid = |reason| Error::invalid("bundle", bundle.display(), reason);
+    match file::open(&c_path(bundle)?, OFlag::O_PATH | OFlag::O_DIRECTORY) {
+        Err(error) if error.errno() == Errno::ENOENT => Err(invalid("no such directory")),
+        Err(error) if error.errno() == Errno::ENOTDIR => Err(invalid("not a directory")),
+        opened => opened.doing(|| format!("bundle: {}", bundle.display())).map(drop),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let invalid = |reason: &str| Error::invalid("config.json", path.display(), reason);
+    let doing = || path.display().to_string();
+    // A FIFO without a writer would block an open without O_NONBLOCK for ever.
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let fd = match file::open(&c_path(path)?, flags) {
+        Err(error) if error.errno() == Errno::ENOENT => return Err(invalid("no such file")),
+        Err(error) if error.errno() == Errno::ENXIO => return Err(invalid("not a regular file")),
+        opened => opened.doing(doing)?,
+    };
+    if !file::is_regular(&file::fstat(fd.as_fd()).doing(doing)?) {
+        return Err(invalid("not a regular file"));
+    }
+    match file::read_to_end(fd, SIZE_LIMIT) {
+        Err(error) if error.errno() == Errno::EFBIG => Err(invalid("larger than 4 MiB")),
+        read => read.doing(doing),
+    }
+}
+
+/// Parses the text of config.json; `path` is what errors call it.
+fn parse(path: &Path, text: &[u8]) -> Result<Spec> {
+    if let Some(error) = explain::not_an_object(path, text) {
+        return Err(error);
+    }
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let parsed = serde_path_to_error::deserialize::<_, Spec>(Strict::new(&mut json));
+    let spec = parsed.map_err(|error| explain::error(path, &error))?;
+    json.end().map_err(|error| explain::syntax(path, &error))?;
+    Ok(spec)
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    let nul = |_| Error::invalid("bundle", format!("{path:?}"), "contains a NUL byte");
+    CString::new(path.as_os_str().as_bytes()).map_err(nul)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The rules of the OCI runtime specification, and some that only the kernel knows, as far as they
+//! can be checked without a look at the host.
+
+mod linux;
+mod mounts;
+mod namespaces;
+mod process;
+
+use super::signal;
+use crate::error::{Error, Result};
+use namespaces::{Kind, Namespaces};
+use oci_spec::runtime::Spec;
+use std::path::{Component, Path};
+
+/// include/uapi/linux/utsname.h: the longest host name and domain name.
+const NEW_UTS_LEN: usize = 64;
+
+const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
+
+pub(super) fn check(spec: &Spec) -> Result<()> {
+    version(spec.version())?;
+    let namespaces = Namespaces::new(spec.linux().as_ref())?;
+    process::check(spec.process().as_ref())?;
+    root(spec, &namespaces)?;
+    mounts::check(spec, &namespaces)?;
+    name("hostname", spec.hostname().as_deref(), &namespaces)?;
+    name("domainname", spec.domainname().as_deref(), &namespaces)?;
+    annotations(spec)?;
+    linux::check(spec, &namespaces)
+}
+
+/// config.md, "Specification version": as semver.org 2.0.0 has it.
+fn version(version: &str) -> Result<()> {
+    if version.is_empty() {
+        return Err(Error::invalid("ociVersion", "missing", "required"));
+    }
+    let numbers = version.split(['-', '+']).next().unwrap_or_default();
+    let parts: Vec<&str> = numbers.split('.').collect();
+    let are_numbers = parts.iter().all(|part| part.parse::<u32>().is_ok());
+    if parts.len() != 3 || !are_numbers || parts[0] != "1" {
+        let reason = "not a version of the specification that peapod knows, which are 1.x.y";
+        return Err(Error::invalid("ociVersion", format!("{version:?}"), reason));
+    }
+    Ok(())
+}
+
+/// config.md, "Root".
+fn root(spec: &Spec, namespaces: &Namespaces<'_>) -> Result<()> {
+    let Some(root) = spec.root() else {
+        if namespaces.joins(Kind::Mount) {
+            return Ok(());
+        }
+        return Err(Error::invalid("root", "missing", "a container needs a root file system"));
+    };
+    let invalid = |reason: &str| {
+        Err(Error::invalid("root.path", format!("{:?}", root.path().display()), reason))
+    };
+    if root.path().as_os_str().is_empty() {
+        return invalid("empty");
+    }
+    if has_nul(root.path()) {
+        return invalid("contains a NUL byte");
+    }
+    let is_nowhere = |part| matches!(part, Component::RootDir | Component::ParentDir);
+    if root.path().is_absolute() && root.path().components().all(is_nowhere) {
+        return invalid("the root file system of the host is not one for a container");
+    }
+    if root.readonly() == Some(true) {
+        namespaces.must_have_mounts_of_its_own("root.readonly", "true")?;
+    }
+    Ok(())
+}
+
+/// config.md, "Hostname" and "Domainname".
+fn name(field: &str, name: Option<&str>, namespaces: &Namespaces<'_>) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    let invalid = |reason: &str| Err(Error::invalid(field, format!("{name:?}"), reason));
+    if !namespaces.has(Kind::Uts) {
+        return invalid("needs a UTS namespace, or it would be the host's");
+    }
+    if name.len() > NEW_UTS_LEN {
+        return invalid("longer than 64 bytes");
+    }
+    if name.contains('\0') {
+        return invalid("contains a NUL byte");
+    }
+    Ok(())
+}
+
+/// config.md, "Annotations".
+fn annotations(spec: &Spec) -> Result<()> {
+    let Some(annotations) = spec.annotations() else { return Ok(()) };
+    if let Some(value) = annotations.get("") {
+        return Err(Error::invalid("annotations", format!("{value:?}"), "its key is empty"));
+    }
+    match annotations.get(STOP_SIGNAL) {
+        Some(value) if signal::parse(value).is_none() => {
+            let field = format!("annotations[{STOP_SIGNAL}]");
+            Err(Error::invalid(field, format!("{value:?}"), "not a signal"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A path inside the container that must be absolute.
+fn absolute_path(field: &str, path: &Path) -> Result<()> {
+    let invalid =
+        |reason: &str| Err(Error::invalid(field, format!("{:?}", path.display()), reason));
+    if !path.is_absolute() {
+        return invalid("not an absolute path");
+    }
+    if has_nul(path) {
+        return invalid("contains a NUL byte");
+    }
+    Ok(())
+}
+
+fn has_nul(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().contains(&0)
+}
+
+#[cfg(test)]
+mod tests;
