@@ -1,0 +1,40 @@
+//! What verbs print: JSON, tables, and warnings.
+
+use anyhow::Result;
+use serde::Serialize;
+use std::io::Write;
+
+/// The format of a list.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Json,
+}
+
+pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    Ok(writeln!(out)?)
+}
+
+/// Prints rows in columns as wide as their widest cell.
+pub(super) fn table(rows: &[Vec<String>]) -> Result<()> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max();
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut out = std::io::stdout().lock();
+    for row in rows {
+        let cells: Vec<_> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(out, "{}", cells.join("   ").trim_end())?;
+    }
+    Ok(())
+}
+
+pub(super) fn warn(warnings: &[String]) -> Result<()> {
+    let mut out = std::io::stderr().lock();
+    for warning in warnings {
+        writeln!(out, "peapod: warning: {warning}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Creates a container: everything but the execution of its program.
+
+use super::interrupt::Interrupt;
+use super::membership::Membership;
+use super::root::Reserved;
+use super::spawn::spawn;
+use super::state::{OwnCgroup, Phase, State};
+use super::{Root, gate, grant, pidfile};
+use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use crate::error::{Error, Result};
+use crate::init::Sources;
+use crate::plan::{CgroupPlan, Facts, Options, Plan};
+use crate::spec;
+use oci_spec::runtime::Spec;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// What `create` is asked for.
+#[derive(Debug)]
+pub struct Create<'a> {
+    /// The name of the new container.
+    pub id: &'a str,
+    /// The directory of its config.json.
+    pub bundle: &'a Path,
+    /// The sandbox whose namespaces and cgroup it shares.
+    pub sandbox: Option<&'a str>,
+    /// Where its pid is written to.
+    pub pid_file: Option<&'a Path>,
+}
+
+/// Creates a container, which then waits for [`start`](super::start). Answers with what it could not be given.
+///
+/// # Errors
+///
+/// Every error of this library; whichever it is, nothing of the container is left.
+pub fn create(root: &Root, request: &Create<'_>) -> Result<Vec<String>> {
+    let bundle = absolute(request.bundle)?;
+    let spec = spec::load(&bundle)?;
+    let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
+    let options = Options { sandbox: sandbox.as_ref().map(Membership::sharing) };
+    let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    let sources = Sources::open(&plan, None)?;
+    if let Some(sandbox) = &sandbox {
+        // What was opened by the number of pause is its own: it has lived all the time.
+        sandbox.make_sure_pause_lives()?;
+    }
+    let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let prepared = Prepared {
+        state: State::of_container(request.id, request.sandbox, &bundle, &spec)?,
+        plan: &plan,
+        sources,
+        cgroup: cgroup.clone(),
+        leaf: cgroup,
+        pid_file: request.pid_file,
+        start: Start::Later,
+    };
+    let _pid = bring_up(root.reserve(request.id)?, prepared)?;
+    Ok(plan.warnings)
+}
+
+/// All that [`bring_up`] needs: decided, opened, and nothing of it done yet.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) state: State,
+    pub(crate) plan: &'a Plan,
+    pub(crate) sources: Sources,
+    /// The cgroup that is the container's own, with all below it.
+    pub(crate) cgroup: String,
+    /// The group that its first process is born in: the same, or one below.
+    pub(crate) leaf: String,
+    pub(crate) pid_file: Option<&'a Path>,
+    pub(crate) start: Start<'a>,
+}
+
+/// When the program is executed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start<'a> {
+    /// When `start` asks for it.
+    Later,
+    /// As soon as the container exists; it then sends one byte, which arrives here.
+    AtOnce(&'a OwnedFd),
+}
+
+/// Makes a container of what was prepared, in the order that a crash at any point leaves traces of: the state first, then
+/// the cgroup, then the process. What is made is held by guards; an error drops them, and with them what they made.
+/// Answers with the pid.
+pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<i32> {
+    let interrupt = Interrupt::catch()?;
+    let plan = prepared.plan;
+    let entry = reserved.entry()?;
+    prepared.state.save(entry)?;
+    let mut own = OwnCgroup { path: prepared.cgroup, id: None };
+    own.save(entry)?;
+    let hierarchy = Hierarchy::open()?;
+    let has_leaf = own.path != prepared.leaf;
+    let none = CgroupPlan::default();
+    let cgroup = hierarchy.create(&own.path, if has_leaf { &none } else { &plan.cgroup })?;
+    own.id = Some(cgroup.id());
+    own.save(entry)?;
+    let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
+    let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    prepared.sources.open_cgroup(plan, birthplace.fd())?;
+
+    let gate = match prepared.start {
+        Start::Later => Some(gate::open(entry)?),
+        Start::AtOnce(_) => None,
+    };
+    let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let pid = spawned
+        .wait_until_ready(plan, &interrupt)
+        .map_err(|error| grant::blame_memory(error, birthplace))?;
+    grant::limits(plan, pid)?;
+    grant::oom_score(plan, pid)?;
+    plan.cgroup.late.iter().try_for_each(|write| birthplace.write(write))?;
+
+    prepared.state.created(pid)?;
+    prepared.state.save(entry)?;
+    if let Some(path) = prepared.pid_file {
+        pidfile::write(path, pid)?;
+    }
+    let released = spawned.release()?;
+    if let Start::AtOnce(ready) = prepared.start {
+        drop(prepared.sources);
+        released.wait_for_program(plan, ready)?;
+        prepared.state.phase = Phase::Started;
+        prepared.state.save(entry)?;
+    }
+    // From here on it exists, and is `delete`'s to remove.
+    let _group = leaf.map(NewCgroup::keep);
+    let _group = cgroup.keep();
+    reserved.keep();
+    Ok(pid)
+}
+
+/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group of ours. In a pod it is
+/// the pod's: its limits hold for all.
+fn cgroup_path(spec: &Spec, id: &str, sandbox: Option<&Membership<'_>>) -> String {
+    if let Some(sandbox) = sandbox {
+        return format!("{}/{id}", sandbox.cgroup());
+    }
+    let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    match asked.map(|path| path.to_string_lossy()).filter(|path| !path.is_empty()) {
+        Some(path) if path.starts_with('/') => path.into_owned(),
+        Some(path) => format!("{DEFAULT_PARENT}/{path}"),
+        None => format!("{DEFAULT_PARENT}/{id}"),
+    }
+}
+
+fn absolute(bundle: &Path) -> Result<PathBuf> {
+    std::path::absolute(bundle)
+        .map_err(|error| Error::invalid("--bundle", bundle.display(), error.to_string()))
+}

@@ -1,0 +1,81 @@
+//! Deletes a container: what it holds in the kernel first, and what is written of it last.
+
+use super::root::{Locked, Root};
+use super::state::{OwnCgroup, State, Status};
+use crate::cgroup::{Cgroup, Hierarchy};
+use crate::error::{Error, Result};
+use std::time::{Duration, Instant};
+
+/// How long the processes of a container may take to end once they are killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether a container that still runs is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// Only what has ended, or was never started.
+    No,
+    /// Whatever it does, whatever its state file looks like, and whether it exists or not.
+    Yes,
+}
+
+/// Deletes the container `id`. Every step takes "already gone" for done: after a crash it can be repeated.
+///
+/// # Errors
+///
+/// Without force: [`Error::NotFound`], and [`Error::WrongState`] if it runs. [`Error::Timeout`] if its processes cannot be
+/// ended.
+pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
+    let locked = match root.lock(id) {
+        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
+        locked => locked?,
+    };
+    let state = State::load(&locked.entry);
+    if let Ok(State { kind: super::Kind::Sandbox { .. }, .. }) = &state {
+        let message = format!("{id} is a sandbox: sandbox delete removes it with its containers");
+        return Err(Error::WrongState(message));
+    }
+    if force == Force::No {
+        may_be_deleted(&state?, &locked)?;
+    }
+    clean_up(root, locked)
+}
+
+/// A created container may be deleted without force, although runtime.md has it otherwise: every runtime allows it, and
+/// their callers depend on that.
+fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
+    let cgroup = super::state::own_cgroup(&locked.entry)?;
+    match state.status(&locked.entry, cgroup.as_ref())? {
+        Status::Stopped | Status::Created => Ok(()),
+        status @ (Status::Creating | Status::Running | Status::Paused) => {
+            let id = &state.id;
+            let message = format!("cannot delete container {id} that is not stopped: {status}");
+            Err(Error::WrongState(message))
+        }
+    }
+}
+
+/// Ends what is left of a container or sandbox, and removes its cgroup and its directory.
+pub(crate) fn clean_up(root: &Root, locked: Locked) -> Result<()> {
+    if let Some(own) = OwnCgroup::load(&locked.entry)? {
+        remove_cgroup(&own)?;
+    }
+    root.remove(locked)
+}
+
+fn remove_cgroup(own: &OwnCgroup) -> Result<()> {
+    let hierarchy = Hierarchy::open()?;
+    match own.id {
+        Some(_) => match own.open()? {
+            Some(cgroup) => end(&cgroup),
+            None => Ok(()),
+        },
+        // The creator was killed between making the group and writing down its number: nothing was born in it.
+        None => hierarchy.remove_if_unused(&own.path),
+    }
+}
+
+fn end(cgroup: &Cgroup) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    cgroup.kill()?;
+    cgroup.remove(deadline)
+}

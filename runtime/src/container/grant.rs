@@ -1,0 +1,65 @@
+//! What only the parent can give to init: it has the host's privileges, init may not have them any more.
+
+use crate::cgroup::NewCgroup;
+use crate::error::{Doing, Error, Result};
+use crate::plan::{Executable, Plan};
+use crate::sys::file::{self, OFlag};
+use crate::sys::identity::{self, Limit};
+use crate::sys::{self, Errno};
+use std::ffi::CString;
+use std::os::fd::AsFd;
+
+/// Raises the limits that init has inherited from this process where the plan has them higher; init itself lowers them,
+/// last of all.
+pub(super) fn limits(plan: &Plan, pid: i32) -> Result<()> {
+    for resource in &plan.process.limits {
+        let wanted = resource.limit;
+        let doing =
+            || format!("process.rlimits: {}: {}:{}", resource.name, wanted.soft, wanted.hard);
+        let has = identity::prlimit(0, resource.number, None).doing(doing)?;
+        if wanted.hard > has.hard {
+            let raised = Limit { soft: has.soft, hard: wanted.hard };
+            identity::prlimit(pid, resource.number, Some(&raised)).doing(doing)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sets how soon the kernel kills init for want of memory, and with it what it will execute.
+///
+/// For pause it is a wish: without `CAP_SYS_RESOURCE` the value cannot go below that of this process.
+pub(super) fn oom_score(plan: &Plan, pid: i32) -> Result<()> {
+    let Some(score) = plan.process.oom_score_adj else { return Ok(()) };
+    match write_oom_score(pid, score) {
+        Err(error) if is_denied(&error) && matches!(plan.process.executable, Executable::Pause) => {
+            Ok(())
+        }
+        written => written.doing(|| format!("process.oomScoreAdj: {score}")),
+    }
+}
+
+/// Whether pause may have the score that it should have.
+pub(crate) fn oom_score_of(pid: i32) -> Option<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).ok()?;
+    text.trim().parse().ok()
+}
+
+fn write_oom_score(pid: i32, score: i32) -> sys::Result<()> {
+    let path = CString::new(format!("/proc/{pid}/oom_score_adj")).unwrap_or_default();
+    let file = file::open(&path, OFlag::O_WRONLY)?;
+    file::write(file.as_fd(), score.to_string().as_bytes())
+}
+
+fn is_denied(error: &sys::Error) -> bool {
+    matches!(error.errno(), Errno::EACCES | Errno::EPERM)
+}
+
+/// A process that was killed while it was set up was killed by the kernel if its cgroup counts so.
+pub(super) fn blame_memory(error: Error, cgroup: &NewCgroup) -> Error {
+    match error {
+        Error::InitEnded(_) if cgroup.oom_kills().is_ok_and(|kills| kills > 0) => {
+            Error::InitEnded("container init was OOM-killed (memory limit too low?)".to_owned())
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,68 @@
+//! Which process it is: a number alone may have been given to another one since.
+
+use crate::error::{Doing, Result};
+use crate::sys::{Errno, process};
+use procfs::process::Process;
+use serde::{Deserialize, Serialize};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A process, told apart from every other that has, had or will have its number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    pub(crate) pid: i32,
+    /// In clock ticks since boot: field 22 of `/proc/PID/stat`.
+    start_time: u64,
+    boot_id: String,
+}
+
+impl Identity {
+    /// The process that has the number `pid` now. The caller makes sure that it does not end meanwhile.
+    pub(crate) fn of(pid: i32) -> Option<Self> {
+        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id()? })
+    }
+
+    /// A pidfd of the process, or `None` if it is gone. One that is dead and not yet reaped is still there.
+    pub(crate) fn open(&self) -> Result<Option<OwnedFd>> {
+        if boot_id().as_ref() != Some(&self.boot_id) {
+            return Ok(None);
+        }
+        let pidfd = match process::pidfd_open(self.pid) {
+            Err(error) if error.errno() == Errno::ESRCH => return Ok(None),
+            opened => opened.doing(|| format!("process {}", self.pid))?,
+        };
+        // The order matters: what the descriptor names cannot change any more.
+        Ok((start_time(self.pid) == Some(self.start_time)).then_some(pidfd))
+    }
+
+    /// A pidfd of the process, or `None` if it has ended.
+    pub(crate) fn open_alive(&self) -> Result<Option<OwnedFd>> {
+        let Some(pidfd) = self.open()? else { return Ok(None) };
+        let ended = process::has_ended(pidfd.as_fd()).doing(|| format!("process {}", self.pid))?;
+        Ok((!ended).then_some(pidfd))
+    }
+}
+
+fn start_time(pid: i32) -> Option<u64> {
+    Some(Process::new(pid).ok()?.stat().ok()?.starttime)
+}
+
+fn boot_id() -> Option<String> {
+    procfs::sys::kernel::random::boot_id().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_more_than_its_number() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let this = Identity::of(pid).unwrap();
+        assert!(this.open_alive().unwrap().is_some());
+        let earlier = Identity { start_time: this.start_time - 1, ..this.clone() };
+        assert!(earlier.open().unwrap().is_none());
+        let before_reboot = Identity { boot_id: "another".to_owned(), ..this };
+        assert!(before_reboot.open().unwrap().is_none());
+    }
+}

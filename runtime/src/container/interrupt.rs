@@ -1,0 +1,40 @@
+//! SIGINT and SIGTERM while a container is made: what was made is removed, instead of being left.
+
+use crate::error::{Error, Result};
+use signal_hook::low_level::pipe;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+/// Becomes readable when this process is asked to end. Until it is dropped, that does not end it.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    woken: UnixStream,
+    handlers: Vec<signal_hook::SigId>,
+}
+
+impl Interrupt {
+    pub(crate) fn catch() -> Result<Self> {
+        let failed = |error: std::io::Error| Error::unsupported("signals", error.to_string());
+        let (woken, wakes) = UnixStream::pair().map_err(failed)?;
+        let mut handlers = Vec::new();
+        for signal in [crate::sys::process::SIGINT, crate::sys::process::SIGTERM] {
+            let end = wakes.try_clone().map_err(failed)?;
+            handlers.push(pipe::register(signal, end).map_err(failed)?);
+        }
+        Ok(Self { woken, handlers })
+    }
+}
+
+impl AsFd for Interrupt {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.woken.as_fd()
+    }
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        for &handler in &self.handlers {
+            let _was_registered = signal_hook::low_level::unregister(handler);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The clone, and the parent's side of the link.
+
+use super::explain::explain;
+use super::interrupt::Interrupt;
+use crate::error::{Doing, Error, Result};
+use crate::init::{Init, Sources};
+use crate::link::{ToInit, ToParent};
+use crate::plan::{Plan, Shape};
+use crate::sys::file::{self, OFlag};
+use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
+use crate::sys::{self, identity, namespace, poll, socket};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long a program that tells when it runs may take from its execution to that.
+const READY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A process on its way to be the container's. Dropped before it is [`release`](Self::release)d, it is killed and
+/// reaped.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Spawned {
+    /// Closed first: a process that is not known here yet ends at the end of file.
+    link: Option<OwnedFd>,
+    /// What is to be reaped: the process that was cloned, which is init itself, or the builder or stub that makes it.
+    children: Vec<Child>,
+}
+
+/// The rest of the link, after the container exists.
+#[derive(Debug)]
+pub(super) struct Released {
+    link: OwnedFd,
+}
+
+/// Clones the first process of the container into its cgroup, and leaves the plan to it.
+pub(super) fn spawn(
+    plan: &Plan,
+    sources: &Sources,
+    cgroup: BorrowedFd<'_>,
+    gate: Option<&OwnedFd>,
+) -> Result<Spawned> {
+    let (ours, theirs) = link().doing(|| "the link to init".to_owned())?;
+    let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
+    match cloned {
+        Cloned::Parent(first) => Ok(Spawned { link: Some(ours), children: vec![first] }),
+        Cloned::Child => {
+            drop(ours);
+            Init::new(plan, sources, &theirs, gate).run()
+        }
+    }
+}
+
+fn link() -> sys::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = socket::pair()?;
+    socket::pass_credentials(ours.as_fd())?;
+    Ok((ours, file::lift(theirs)?))
+}
+
+fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<Cloned> {
+    // Before the first namespace is joined: from then on others may look at this process (CVE-2016-9962).
+    identity::set_not_dumpable()?;
+    let birth = |flags| Birth { flags, cgroup: Some(cgroup) };
+    if plan.namespaces.shape != Shape::Nested {
+        return clone3(birth(plan.namespaces.new));
+    }
+    // The stub is born in the PID namespace of pause; this process only lends it the way there.
+    let home = file::open(c"/proc/self/ns/pid", OFlag::O_RDONLY)?;
+    namespace::setns(sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
+    let cloned = clone3(birth(CloneFlags::empty()))?;
+    if matches!(cloned, Cloned::Parent(_)) {
+        namespace::setns(home.as_fd(), CloneFlags::CLONE_NEWPID)?;
+    }
+    Ok(cloned)
+}
+
+impl Spawned {
+    /// Waits until init has done all but what `start` asks for; answers with its pid.
+    pub(super) fn wait_until_ready(&mut self, plan: &Plan, interrupt: &Interrupt) -> Result<i32> {
+        let doing = || "the link to init".to_owned();
+        let link = self.link()?;
+        let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
+        if ready[1] {
+            return Err(Error::Interrupted("create: interrupted by a signal".to_owned()));
+        }
+        match ToParent::receive(link).doing(doing)? {
+            Some((ToParent::Ready, pid)) => {
+                self.adopt(pid)?;
+                Ok(pid)
+            }
+            Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
+            None => Err(Error::InitEnded(self.how_it_ended()?)),
+        }
+    }
+
+    /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended or is about to.
+    fn adopt(&mut self, pid: i32) -> Result<()> {
+        if self.children.iter().any(|child| child.pid == pid) {
+            return Ok(());
+        }
+        let doing = || format!("init {pid}");
+        let pidfd = process::pidfd_open(pid).doing(doing)?;
+        self.children.push(Child { pid, pidfd });
+        let maker = self.children.swap_remove(0);
+        process::wait(maker.as_fd()).doing(doing).map(drop)
+    }
+
+    /// Tells init that the container exists. From here on it lives without this process.
+    pub(super) fn release(mut self) -> Result<Released> {
+        ToInit::Created.send(self.link()?).doing(|| "the link to init".to_owned())?;
+        self.children.clear();
+        let closed = || Error::InitEnded("the link was closed".to_owned());
+        self.link.take().map(|link| Released { link }).ok_or_else(closed)
+    }
+
+    fn link(&self) -> Result<BorrowedFd<'_>> {
+        let closed = || Error::InitEnded("the link was closed".to_owned());
+        self.link.as_ref().map(AsFd::as_fd).ok_or_else(closed)
+    }
+
+    fn how_it_ended(&mut self) -> Result<String> {
+        let Some(child) = self.children.pop() else { return Ok("unseen".to_owned()) };
+        let status = process::wait(child.as_fd()).doing(|| "init".to_owned())?;
+        Ok(process::describe(status))
+    }
+}
+
+impl Released {
+    /// For a container without a gate: waits until the program is executed, and until it says that it runs.
+    pub(super) fn wait_for_program(&self, plan: &Plan, ready: &OwnedFd) -> Result<()> {
+        let doing = || "the link to init".to_owned();
+        if let Some((ToParent::Failed(failure), _)) =
+            ToParent::receive(self.link.as_fd()).doing(doing)?
+        {
+            return Err(explain(plan, &failure));
+        }
+        let deadline = Instant::now() + READY_PATIENCE;
+        if !poll::readable(&[ready.as_fd()], Some(deadline)).doing(doing)?[0] {
+            return Err(Error::Timeout(format!("no sign of life within {READY_PATIENCE:?}")));
+        }
+        match socket::recv(ready.as_fd(), &mut [0]).doing(doing)? {
+            0 => Err(Error::InitEnded("the program ended at once".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Spawned {
+    fn drop(&mut self) {
+        self.link = None;
+        for child in &self.children {
+            // It may have ended already.
+            let _ = process::pidfd_send_signal(child.as_fd(), process::SIGKILL);
+            let _ = process::wait(child.as_fd());
+        }
+    }
+}

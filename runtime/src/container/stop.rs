@@ -1,0 +1,112 @@
+//! Stops a container: its stop signal, the grace period, and then SIGKILL for all that is left of it.
+
+use super::root::{Entry, Root};
+use super::state::{State, Status, own_cgroup};
+use crate::cgroup::Cgroup;
+use crate::error::{Doing, Error, Result};
+use crate::sys::{Errno, poll, process};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long the kernel may take to end processes that were killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Stops the container `id`, and returns when no process of it is left.
+///
+/// Nothing of the grace period is written down: a `stop` that was itself killed gives all of it again when it is repeated.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; [`Error::Timeout`] if processes are left that even SIGKILL does not end.
+pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
+    let entry = root.open_entry(id)?;
+    let state = State::load(&entry)?;
+    if state.is_sandbox() {
+        let message = format!("{id} is a sandbox: sandbox stop ends it with its containers");
+        return Err(Error::WrongState(message));
+    }
+    terminate(vec![Stopping::new(entry, state)?], grace_period)
+}
+
+/// A container that is being stopped.
+#[derive(Debug)]
+pub(crate) struct Stopping {
+    id: String,
+    signal: i32,
+    cgroup: Option<Cgroup>,
+    /// Its first process, if it lives and its program can be asked to end.
+    init: Option<OwnedFd>,
+}
+
+impl Stopping {
+    pub(crate) fn new(entry: Entry, state: State) -> Result<Self> {
+        let cgroup = own_cgroup(&entry)?;
+        let init = match state.status(&entry, cgroup.as_ref())? {
+            Status::Running | Status::Paused => match &state.init {
+                Some(init) => init.open_alive()?,
+                None => None,
+            },
+            // There is no program yet that could do anything with the grace period.
+            Status::Creating | Status::Created | Status::Stopped => None,
+        };
+        Ok(Self { id: state.id, signal: state.stop_signal, cgroup, init })
+    }
+
+    fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.init.as_ref().map(AsFd::as_fd)
+    }
+
+    fn ask(&self) -> Result<()> {
+        let Some(pidfd) = self.pidfd() else { return Ok(()) };
+        match process::pidfd_send_signal(pidfd, self.signal) {
+            Err(error) if error.errno() == Errno::ESRCH => Ok(()),
+            sent => sent.doing(|| format!("signal {} to container {}", self.signal, self.id)),
+        }
+    }
+
+    /// A frozen program gets its signal when it is thawed: in this order it acts on it first.
+    fn thaw(&self) -> Result<()> {
+        match &self.cgroup {
+            Some(cgroup) if cgroup.is_frozen()? => cgroup.thaw(),
+            _ => Ok(()),
+        }
+    }
+
+    fn kill(&self) -> Result<()> {
+        self.cgroup.as_ref().map_or(Ok(()), Cgroup::kill)
+    }
+
+    fn wait_until_empty(&self, deadline: Instant) -> Result<()> {
+        let Some(cgroup) = &self.cgroup else { return Ok(()) };
+        if cgroup.wait_until_empty(deadline)? {
+            return Ok(());
+        }
+        let left = cgroup.processes()?;
+        Err(Error::Timeout(format!("container {}: SIGKILL did not end {left:?}", self.id)))
+    }
+}
+
+/// Ends containers together: all are asked at once, share one grace period, and what is left then is killed.
+pub(crate) fn terminate(stopping: Vec<Stopping>, grace_period: Duration) -> Result<()> {
+    let deadline = Instant::now() + grace_period;
+    stopping.iter().try_for_each(Stopping::ask)?;
+    stopping.iter().try_for_each(Stopping::thaw)?;
+    wait_for_all(&stopping, deadline)?;
+    // Children that outlived their container's first process have had the grace period too.
+    stopping.iter().try_for_each(Stopping::kill)?;
+    let deadline = Instant::now() + KILL_PATIENCE;
+    stopping.iter().try_for_each(|container| container.wait_until_empty(deadline))
+}
+
+fn wait_for_all(stopping: &[Stopping], deadline: Instant) -> Result<()> {
+    let mut living: Vec<_> = stopping.iter().filter_map(Stopping::pidfd).collect();
+    while !living.is_empty() {
+        let ended = poll::readable(&living, Some(deadline)).doing(|| "waiting".to_owned())?;
+        if !ended.contains(&true) {
+            break;
+        }
+        let mut ended = ended.into_iter();
+        living.retain(|_| !ended.next().unwrap_or(false));
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The start gate: from here on the container is created, and waits for `start`.
+
+use super::Init;
+use crate::link::{ToInit, ToParent};
+use crate::plan::Stdio;
+use crate::sys::{Result, file, process, socket};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+/// Tells the parent that all is done, and waits: first until the state says so too, then for `start`.
+pub(super) fn wait(init: &Init<'_>) -> Result<()> {
+    if let Some(store) = &init.sources.store {
+        file::dup_to(store.as_fd(), STORE)?;
+    }
+    close_all_but_links(init)?;
+    ToParent::Ready.send(init.link.as_fd())?;
+    if ToInit::receive(init.link.as_fd())? != Some(ToInit::Created) {
+        // The creator is gone before it could say that the container exists: then it must not.
+        process::exit_now(1);
+    }
+    let Some(gate) = init.gate else { return Ok(()) };
+    // The creator may now end, and its end of the link with it: nothing is read from it any more.
+    loop {
+        let start = socket::accept(gate.as_fd())?;
+        // End of file: somebody only wanted to know whether anybody still waits here.
+        if ToInit::receive(start.as_fd())? == Some(ToInit::Go) {
+            // Whoever waits for an answer now is behind the descriptor that the link had.
+            return file::replace(init.link.as_fd(), start);
+        }
+    }
+}
+
+/// The first descriptor after stdin, stdout and stderr.
+const AFTER_STDERR: RawFd = 3;
+
+/// Where the program has the descriptor that it tells its readiness on.
+const STORE: RawFd = 3;
+
+/// Closes, and not only marks, what the program must not have.
+pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
+    let mut keep = [
+        init.link.as_raw_fd(),
+        init.gate.map_or(-1, AsRawFd::as_raw_fd),
+        init.sources.program.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+        init.sources.store.as_ref().map_or(-1, |_| STORE),
+    ];
+    let first = match init.plan.process.stdio {
+        Stdio::Inherited => AFTER_STDERR,
+        Stdio::Closed => 0,
+    };
+    file::close_all_but(first, &mut keep)
+}

@@ -1,0 +1,161 @@
+//! The child: from clone to exec, step by step.
+//!
+//! What runs here is a copy of the runtime that becomes the container's program. It walks the plan with plain system
+//! calls: it decides nothing, and it allocates nothing, so that no lock and no failed allocation can stop it half way.
+//! The order of the steps is the order of [`BUILD`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
+
+mod cwd;
+mod gate;
+mod identity;
+mod mounts;
+mod namespaces;
+mod procfs;
+mod protect;
+mod root;
+mod sources;
+
+use crate::link::{Failure, Step, ToParent};
+use crate::plan::{Plan, Shape};
+use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
+use crate::sys::{Result, namespace};
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub(crate) use sources::Sources;
+
+/// What a step works with.
+pub(crate) struct Init<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) sources: &'a Sources,
+    /// This process's end of the link to its creator.
+    pub(crate) link: &'a OwnedFd,
+    /// Where `start` will connect; `None` executes the program as soon as the container is created.
+    pub(crate) gate: Option<&'a OwnedFd>,
+    step: Cell<Step>,
+    item: Cell<u16>,
+    /// Which of the places where the program may be has it.
+    executable: Cell<usize>,
+}
+
+type Run = fn(&Init<'_>) -> Result<()>;
+
+/// What is done outside a PID namespace that others are in: everything that takes time.
+const BUILD: [(Step, Run); 10] = [
+    (Step::Namespaces, namespaces::join),
+    (Step::Loopback, namespaces::loopback),
+    (Step::Names, namespaces::names),
+    (Step::Root, root::attach),
+    (Step::Mounts, mounts::make),
+    (Step::Devices, root::devices),
+    (Step::Pivot, root::enter),
+    (Step::Sysctls, procfs::sysctls),
+    (Step::ReadonlyPaths, protect::readonly),
+    (Step::MaskedPaths, protect::masked),
+];
+
+/// What the process does that becomes the program.
+const FINISH: [(Step, Run); 8] = [
+    (Step::Session, identity::session),
+    (Step::Cwd, cwd::enter_as_root),
+    (Step::Identity, identity::become_user),
+    (Step::Cwd, cwd::enter_as_user),
+    (Step::Executable, identity::find_executable),
+    (Step::Gate, gate::wait),
+    (Step::Limits, identity::limits),
+    (Step::Seccomp, identity::seccomp),
+];
+
+impl<'a> Init<'a> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        sources: &'a Sources,
+        link: &'a OwnedFd,
+        gate: Option<&'a OwnedFd>,
+    ) -> Self {
+        Self {
+            plan,
+            sources,
+            link,
+            gate,
+            step: Cell::new(Step::Clone),
+            item: Cell::new(0),
+            executable: Cell::new(0),
+        }
+    }
+
+    /// Does everything, up to and including exec; this process never returns to its caller.
+    pub(crate) fn run(&self) -> ! {
+        let error = match self.become_the_program() {
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        let failure = Failure { step: self.step.get(), item: self.item.get(), error };
+        // The parent may be gone; then nobody is left to tell.
+        let _ = ToParent::Failed(failure).send(self.link.as_fd());
+        exit_now(1)
+    }
+
+    fn become_the_program(&self) -> Result<std::convert::Infallible> {
+        match self.plan.namespaces.shape {
+            Shape::Direct => self.walk(&BUILD)?,
+            Shape::Nested => {
+                // This is the stub, born in the PID namespace of pause. A process may only make a PID namespace below
+                // the one that it is in: setns and CLONE_NEWPID in one process is EINVAL.
+                self.clone_sibling(self.plan.namespaces.new)?;
+                self.walk(&BUILD)?;
+            }
+            Shape::Shared => {
+                self.walk(&BUILD)?;
+                self.step.set(Step::Clone);
+                self.enter_pid_namespace()?;
+                self.clone_sibling(CloneFlags::empty())?;
+            }
+        }
+        self.walk(&FINISH)?;
+        self.step.set(Step::Exec);
+        Err(identity::exec(self))
+    }
+
+    fn walk(&self, steps: &[(Step, Run)]) -> Result<()> {
+        for (step, run) in steps {
+            self.step.set(*step);
+            self.item.set(0);
+            run(self)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `act` on each item of the plan, and remembers which one it was on.
+    fn each<T>(&self, items: &[T], mut act: impl FnMut(usize, &T) -> Result<()>) -> Result<()> {
+        for (number, item) in items.iter().enumerate() {
+            self.item.set(u16::try_from(number).unwrap_or(u16::MAX));
+            act(number, item)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on as a new process, a child of this one's parent, and ends this one.
+    fn clone_sibling(&self, new: CloneFlags) -> Result<()> {
+        let birth = Birth { flags: new | CloneFlags::CLONE_PARENT, cgroup: None };
+        match clone3(birth)? {
+            Cloned::Parent(_) => exit_now(0),
+            Cloned::Child => Ok(()),
+        }
+    }
+
+    /// From here on children are born in the PID namespace of the pod. Before that, what they need not have is let go.
+    fn enter_pid_namespace(&self) -> Result<()> {
+        let pidns = self.sources.pid_namespace()?;
+        namespace::setns(pidns, CloneFlags::CLONE_NEWPID)?;
+        gate::close_all_but_links(self)
+    }
+
+    /// Whether the PID namespace is one that others are in, which this process itself is still outside of.
+    fn joins_pid_namespace(&self) -> bool {
+        self.plan.namespaces.shape == Shape::Shared
+    }
+
+    fn root(&self) -> BorrowedFd<'_> {
+        self.sources.root.as_fd()
+    }
+}

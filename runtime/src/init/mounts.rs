@@ -1,0 +1,75 @@
+//! Mounts: each is made detached, with its attributes, and attached last, so that no moment shows it without them.
+
+use super::{Init, procfs, root};
+use crate::plan::{Mount, Parameter, Source};
+use crate::sys::file::{self, OFlag};
+use crate::sys::mount::{self, Depth, Filesystem};
+use crate::sys::{Errno, Error, Result};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+pub(super) fn make(init: &Init<'_>) -> Result<()> {
+    init.each(&init.plan.mounts, |number, planned| {
+        let bind = init.sources.mounts[number].as_ref();
+        let made;
+        let (mount, is_directory) = match (&planned.source, bind) {
+            (_, Some(bind)) => (bind.mount.as_fd(), bind.is_directory),
+            (Source::Proc { parameters }, None) => {
+                made = procfs::mount(init, parameters, planned.attributes.set)?;
+                (made.as_fd(), true)
+            }
+            (Source::New { kind, parameters }, None) => {
+                made = new(kind, parameters, planned.attributes.set)?;
+                (made.as_fd(), true)
+            }
+            (Source::Bind { .. } | Source::Cgroup, None) => {
+                return Err(Error::new("open_tree", format_args!("no source"), Errno::EBADF));
+            }
+        };
+        set_attributes(mount, planned, bind.is_some())?;
+        let target = open_target(init.root(), planned, is_directory)?;
+        mount::move_mount(mount, target.as_fd())
+    })
+}
+
+fn new(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<OwnedFd> {
+    let filesystem = Filesystem::open(kind)?;
+    configure(&filesystem, parameters)?;
+    filesystem.mount(attributes)
+}
+
+pub(super) fn configure(filesystem: &Filesystem, parameters: &[Parameter]) -> Result<()> {
+    parameters.iter().try_for_each(|Parameter { key, value }| filesystem.set(key, value.as_deref()))
+}
+
+/// A new mount was made with its attributes; a bind has those of its source, and changes them here.
+fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Result<()> {
+    let mut own = planned.attributes;
+    if !is_bind {
+        (own.set, own.clear) = (0, 0);
+    }
+    if !own.is_empty() {
+        mount::mount_setattr(mount, Depth::One, &own)?;
+    }
+    let below = &planned.recursive;
+    if below.is_empty() { Ok(()) } else { mount::mount_setattr(mount, Depth::Recursive, below) }
+}
+
+fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Result<OwnedFd> {
+    let path = &planned.target.path;
+    if planned.is_kernel_view() {
+        // A link in place of /proc or /sys would put them elsewhere, and masked paths with them (CVE-2019-19921,
+        // CVE-2023-27561, CVE-2025-54867).
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY;
+        match file::open_in_root(root, path, flags) {
+            Err(error) if error.errno() == Errno::ENOENT => {}
+            opened => return opened,
+        }
+    }
+    let target = root::open_target(root, &planned.target, is_directory)?;
+    let on_procfs = file::filesystem_magic(target.as_fd())? == procfs::MAGIC;
+    if on_procfs && !planned.is_kernel_view() && !planned.may_cover_procfs {
+        return Err(Error::new("move_mount", format_args!("{path:?} is on procfs"), Errno::EPERM));
+    }
+    Ok(target)
+}

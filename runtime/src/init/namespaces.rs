@@ -1,0 +1,46 @@
+//! Namespaces: joining those of others, and naming one's own.
+
+use super::Init;
+use crate::plan::Root;
+use crate::sys::mount::{self, Attributes, Depth, MS_SLAVE};
+use crate::sys::process::CloneFlags;
+use crate::sys::{Result, file, namespace};
+use std::os::fd::AsFd;
+
+/// Joins what the plan names, but for the PID namespace, which only a child can be in.
+pub(super) fn join(init: &Init<'_>) -> Result<()> {
+    // Modes are those of the plan, whatever the caller's mask is.
+    file::umask(0);
+    let namespaces = &init.plan.namespaces;
+    init.each(&namespaces.join, |number, join| {
+        namespace::setns(init.sources.joins[number].as_fd(), join.kind)
+    })?;
+    if namespaces.unshare_cgroup {
+        namespace::unshare(CloneFlags::CLONE_NEWCGROUP)?;
+    }
+    if matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
+        // What is mounted here from now on must not show on the host, and pivot_root refuses a shared parent.
+        let root = file::open(c"/", file::OFlag::O_PATH)?;
+        let slave = Attributes { propagation: MS_SLAVE, ..Attributes::default() };
+        mount::mount_setattr(root.as_fd(), Depth::Recursive, &slave)?;
+    }
+    Ok(())
+}
+
+/// In a new network namespace `lo` is down, and 127.0.0.1 unreachable.
+pub(super) fn loopback(init: &Init<'_>) -> Result<()> {
+    if init.plan.namespaces.new.contains(CloneFlags::CLONE_NEWNET) {
+        namespace::bring_up_loopback()?;
+    }
+    Ok(())
+}
+
+pub(super) fn names(init: &Init<'_>) -> Result<()> {
+    if let Some(name) = &init.plan.hostname {
+        namespace::sethostname(name)?;
+    }
+    if let Some(name) = &init.plan.domainname {
+        namespace::setdomainname(name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The root file system: attached, furnished with devices, entered.
+
+use super::Init;
+use crate::plan::{Device, DeviceKind, Root, Target};
+use crate::sys::file::{self, OFlag, SFlag};
+use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
+use crate::sys::{Errno, Error, Result};
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Attaches the root over `/` of this mount namespace, from where pivot_root makes it the root.
+pub(super) fn attach(init: &Init<'_>) -> Result<()> {
+    if !matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
+        return Ok(());
+    }
+    let top = file::open(c"/", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    mount::move_mount(init.root(), top.as_fd())
+}
+
+/// Makes device nodes and the usual links. Every path is resolved inside the root, and a link is never followed for its
+/// last part (CVE-2026-41579).
+pub(super) fn devices(init: &Init<'_>) -> Result<()> {
+    let plan = init.plan;
+    init.each(&plan.devices, |_, device| make_device(init.root(), device))?;
+    init.each(&plan.symlinks, |_, link| {
+        let (parent, name) = parent(init.root(), &link.target)?;
+        match file::symlinkat(&link.to, parent.as_fd(), name) {
+            Err(error) if error.errno() == Errno::EEXIST => Ok(()),
+            made => made,
+        }
+    })
+}
+
+fn make_device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
+    let (parent, name) = parent(root, &device.target)?;
+    let kind = match device.kind {
+        DeviceKind::Character => SFlag::S_IFCHR,
+        DeviceKind::Block => SFlag::S_IFBLK,
+        DeviceKind::Fifo => SFlag::S_IFIFO,
+    };
+    let number = file::device_number(device.major, device.minor);
+    match file::mknodat(parent.as_fd(), name, kind, device.mode, number) {
+        Err(error) if error.errno() == Errno::EEXIST => {
+            let there = file::fstatat(parent.as_fd(), name)?;
+            if file::kind_of(&there) != kind || there.st_rdev != number {
+                return Err(error);
+            }
+        }
+        made => made?,
+    }
+    if (device.uid, device.gid) != (0, 0) {
+        file::fchownat(parent.as_fd(), name, device.uid, device.gid)?;
+    }
+    Ok(())
+}
+
+/// Opens the directory that `target` is in, and makes it where it is missing.
+fn parent<'t>(root: BorrowedFd<'_>, target: &'t Target) -> Result<(OwnedFd, &'t CStr)> {
+    let (last, above) = target
+        .parts
+        .split_last()
+        .ok_or_else(|| Error::new("openat2", format_args!("the root itself"), Errno::EEXIST))?;
+    Ok((make_directories(root, above)?, &last.1))
+}
+
+/// Makes every directory of a path that is missing; answers with the last.
+pub(super) fn make_directories(
+    root: BorrowedFd<'_>,
+    parts: &[(std::ffi::CString, std::ffi::CString)],
+) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+    if let Some((path, _)) = parts.last() {
+        match file::open_in_root(root, path, flags) {
+            Err(error) if error.errno() == Errno::ENOENT => {}
+            opened => return opened,
+        }
+    }
+    let mut parent = file::open_in_root(root, c".", flags)?;
+    for (path, name) in parts {
+        parent = match file::open_in_root(root, path, flags) {
+            Err(error) if error.errno() == Errno::ENOENT => {
+                file::mkdirat(parent.as_fd(), name, 0o755)?;
+                file::open_in_root(root, path, flags)?
+            }
+            opened => opened?,
+        };
+    }
+    Ok(parent)
+}
+
+/// Opens the place of a mount; makes it, as a directory or an empty file, where it is missing.
+pub(super) fn open_target(
+    root: BorrowedFd<'_>,
+    target: &Target,
+    is_directory: bool,
+) -> Result<OwnedFd> {
+    match file::open_in_root(root, &target.path, OFlag::O_PATH) {
+        Err(error) if error.errno() == Errno::ENOENT => {}
+        opened => return opened,
+    }
+    if is_directory {
+        return make_directories(root, &target.parts);
+    }
+    let (parent, name) = parent(root, target)?;
+    file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0)?;
+    file::open_in_root(root, &target.path, OFlag::O_PATH)
+}
+
+/// Makes the root file system the root. What was the root is unreachable afterwards.
+pub(super) fn enter(init: &Init<'_>) -> Result<()> {
+    match &init.plan.root {
+        Root::Directory { propagation, .. } => {
+            file::fchdir(init.root())?;
+            mount::pivot_to_cwd()?;
+            match propagation {
+                // Last, and only now: a shared root would have taken the host's mounts with it.
+                Some(wanted) => mount::mount_setattr(init.root(), Depth::Recursive, wanted),
+                None => Ok(()),
+            }
+        }
+        Root::Empty => {
+            file::fchdir(init.root())?;
+            mount::pivot_to_cwd()
+        }
+        Root::Chroot { .. } => {
+            file::fchdir(init.root())?;
+            file::chroot(c".")?;
+            file::chdir(c"/")
+        }
+        Root::Joined => file::chdir(c"/"),
+    }
+}
+
+/// Makes the root file system read-only, after the last write into it.
+pub(super) fn make_readonly(init: &Init<'_>) -> Result<()> {
+    let readonly = match init.plan.root {
+        Root::Directory { readonly, .. } => readonly,
+        Root::Empty => true,
+        Root::Chroot { .. } | Root::Joined => false,
+    };
+    if readonly {
+        let attributes = Attributes { set: MOUNT_ATTR_RDONLY, ..Attributes::default() };
+        mount::mount_setattr(init.root(), Depth::One, &attributes)?;
+    }
+    Ok(())
+}

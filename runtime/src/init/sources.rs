@@ -1,0 +1,237 @@
+//! What init needs from the host, opened by its parent before the clone: later it may not be reachable, and an error
+//! now leaves nothing behind.
+
+use crate::error::{Doing, Error, Result};
+use crate::plan::{Executable, Namespaces, Plan, Root, Source};
+use crate::sys::file::{self, OFlag};
+use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_SLAVE};
+use crate::sys::namespace;
+use crate::sys::process::CloneFlags;
+use crate::sys::{self, Errno};
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// The program of pause, compiled by build.rs.
+pub(crate) static PAUSE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pause"));
+
+/// Execute for everybody, read for nobody: the kernel then keeps the process non-dumpable (`would_dump` in fs/exec.c),
+/// provided that it has no capability left that would let it read the file all the same.
+const PAUSE_MODE: u32 = 0o111;
+
+/// Descriptors by which init reaches the host.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    /// The root file system: a detached mount, or just the directory where no mount is made.
+    pub(super) root: OwnedFd,
+    /// For each mount of the plan its source, where the parent opens it.
+    pub(super) mounts: Vec<Option<BindSource>>,
+    /// For each joined namespace of the plan its descriptor.
+    pub(super) joins: Vec<OwnedFd>,
+    /// The PID namespace that is joined, and whether procfs takes it as an option.
+    pid: Option<(OwnedFd, bool)>,
+    /// A detached mount of the host's `/dev/null`, for masked files.
+    pub(super) null: Option<OwnedFd>,
+    /// The program, where it is not a file inside the root.
+    pub(super) program: Option<OwnedFd>,
+    /// What the program finds open as descriptor 3.
+    pub(super) store: Option<OwnedFd>,
+}
+
+/// The source of a bind mount.
+#[derive(Debug)]
+pub(super) struct BindSource {
+    pub(super) mount: OwnedFd,
+    pub(super) is_directory: bool,
+}
+
+impl Sources {
+    /// Opens everything that the plan names, but for what does not exist yet: the container's own cgroup.
+    pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
+        let mut mounts = Vec::new();
+        for planned in &plan.mounts {
+            mounts.push(match &planned.source {
+                Source::Bind { path, recursive } => {
+                    let depth = if *recursive { Depth::Recursive } else { Depth::One };
+                    Some(BindSource::open(path, depth)?)
+                }
+                Source::New { .. } | Source::Proc { .. } | Source::Cgroup => None,
+            });
+        }
+        let null = if plan.masked_paths.is_empty() { None } else { Some(dev_null()?) };
+        let program = match plan.process.executable {
+            Executable::Search(_) => None,
+            Executable::Pause => Some(
+                file::sealed_memfd(c"pause", PAUSE, PAUSE_MODE)
+                    .and_then(file::lift)
+                    .doing(|| "the program of pause".to_owned())?,
+            ),
+        };
+        Ok(Self {
+            root: root(&plan.root)?,
+            mounts,
+            joins: joins(&plan.namespaces)?,
+            pid: pid_namespace(&plan.namespaces)?,
+            null,
+            program,
+            store,
+        })
+    }
+
+    /// Gives the mounts of the container's own cgroup their source, now that it exists.
+    pub(crate) fn open_cgroup(&mut self, plan: &Plan, cgroup: BorrowedFd<'_>) -> Result<()> {
+        for (planned, source) in plan.mounts.iter().zip(&mut self.mounts) {
+            if planned.source == Source::Cgroup {
+                let mount = mount::open_tree(cgroup, c"", Depth::One)
+                    .doing(|| "the container's cgroup as a mount".to_owned())?;
+                *source = Some(BindSource { mount, is_directory: true });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pid_namespace(&self) -> sys::Result<BorrowedFd<'_>> {
+        let none = || sys::Error::new("setns", format_args!("no PID namespace"), Errno::EBADF);
+        self.pid.as_ref().map(|(fd, _)| fd.as_fd()).ok_or_else(none)
+    }
+
+    /// Whether procfs can be told which PID namespace it shows.
+    pub(super) fn procfs_takes_pidns(&self) -> bool {
+        self.pid.as_ref().is_some_and(|(_, takes)| *takes)
+    }
+}
+
+impl BindSource {
+    fn open(path: &Path, depth: Depth) -> Result<Self> {
+        let mount =
+            open_tree(path, depth).doing(|| format!("mounts.source: {}", path.display()))?;
+        let stat = file::fstat(mount.as_fd()).doing(|| path.display().to_string())?;
+        Ok(Self { mount, is_directory: file::is_directory(&stat) })
+    }
+}
+
+fn open_tree(path: &Path, depth: Depth) -> sys::Result<OwnedFd> {
+    match mount::open_tree(file::AT_FDCWD, &c_path(path)?, depth) {
+        // A mount of another mount namespace can only be taken from inside that.
+        Err(error) if error.errno() == Errno::EINVAL => {
+            let Some((namespace, inside)) = of_another_process(path) else { return Err(error) };
+            let namespace = file::open(&c_path(&namespace)?, OFlag::O_RDONLY)?;
+            let inside = c_path(&inside)?;
+            namespace::within_mount_namespace(namespace.as_fd(), || {
+                mount::open_tree(file::AT_FDCWD, &inside, depth)
+            })
+        }
+        opened => opened,
+    }
+}
+
+/// For `/proc/PID/root/rest`: the mount namespace of that process, and `/rest`.
+fn of_another_process(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let mut parts = path.components();
+    let process: PathBuf = parts.by_ref().take(3).collect();
+    let is_process = process.strip_prefix("/proc").is_ok_and(|pid| pid.to_str().is_some());
+    (is_process && parts.next() == Some(Component::Normal(OsStr::new("root"))))
+        .then(|| (process.join("ns/mnt"), Path::new("/").join(parts.as_path())))
+}
+
+fn root(root: &Root) -> Result<OwnedFd> {
+    match root {
+        Root::Directory { path, .. } => {
+            let mount = directory(path, || {
+                mount::open_tree(file::AT_FDCWD, &c_path(path)?, Depth::Recursive)
+            })?;
+            // Before it is attached anywhere: nothing that is mounted inside may show on the host.
+            let slave = Attributes { propagation: MS_SLAVE, ..Attributes::default() };
+            mount::mount_setattr(mount.as_fd(), Depth::Recursive, &slave)
+                .doing(|| format!("root.path: {}", path.display()))?;
+            Ok(mount)
+        }
+        Root::Chroot { path } => {
+            directory(path, || file::open(&c_path(path)?, OFlag::O_PATH | OFlag::O_DIRECTORY))
+        }
+        Root::Empty => {
+            let make = || {
+                let tmpfs = Filesystem::open(c"tmpfs")?;
+                tmpfs.set(c"mode", Some(c"0755"))?;
+                tmpfs.mount(MOUNT_ATTR_NODEV)
+            };
+            make().doing(|| "an empty root".to_owned())
+        }
+        Root::Joined => {
+            file::open(c"/", OFlag::O_PATH | OFlag::O_DIRECTORY).doing(|| "/".to_owned())
+        }
+    }
+}
+
+/// Opens a root directory, and makes sure that it is one, and not that of the host.
+fn directory(path: &Path, open: impl FnOnce() -> sys::Result<OwnedFd>) -> Result<OwnedFd> {
+    let name = || format!("root.path: {}", path.display());
+    let opened = open().doing(name)?;
+    let stat = file::fstat(opened.as_fd()).doing(name)?;
+    if !file::is_directory(&stat) {
+        return Err(Error::invalid("root.path", path.display(), "not a directory"));
+    }
+    let host = file::stat(c"/").doing(name)?;
+    if (stat.st_dev, stat.st_ino) == (host.st_dev, host.st_ino) {
+        return Err(Error::invalid("root.path", path.display(), "is the root of the host"));
+    }
+    Ok(opened)
+}
+
+fn joins(namespaces: &Namespaces) -> Result<Vec<OwnedFd>> {
+    namespaces.join.iter().map(|join| open_namespace(&join.path, join.kind)).collect()
+}
+
+fn pid_namespace(namespaces: &Namespaces) -> Result<Option<(OwnedFd, bool)>> {
+    let Some(path) = &namespaces.join_pid else { return Ok(None) };
+    let opened = open_namespace(path, CloneFlags::CLONE_NEWPID)?;
+    // KERNEL(6.17): procfs takes the PID namespace to show as the option `pidns`.
+    let takes = mount::procfs_takes_pidns(opened.as_fd()).doing(|| "procfs".to_owned())?;
+    Ok(Some((opened, takes)))
+}
+
+/// Opens a namespace, and makes sure that it is one, and of that kind.
+fn open_namespace(path: &Path, kind: CloneFlags) -> Result<OwnedFd> {
+    let field = || format!("linux.namespaces: {}", path.display());
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK;
+    let opened = c_path(path).and_then(|path| file::open(&path, flags)).doing(field)?;
+    match namespace::kind_of(opened.as_fd()).doing(field)? {
+        Some(found) if found == kind => Ok(opened),
+        Some(found) => {
+            let reason = format!("a {} namespace, not a {} one", name(found), name(kind));
+            Err(Error::invalid("linux.namespaces", path.display(), reason))
+        }
+        None => Err(Error::invalid("linux.namespaces", path.display(), "not a namespace")),
+    }
+}
+
+/// A kind of namespace as `linux.namespaces[].type` calls it.
+fn name(kind: CloneFlags) -> &'static str {
+    match kind {
+        CloneFlags::CLONE_NEWNS => "mount",
+        CloneFlags::CLONE_NEWCGROUP => "cgroup",
+        CloneFlags::CLONE_NEWUTS => "uts",
+        CloneFlags::CLONE_NEWIPC => "ipc",
+        CloneFlags::CLONE_NEWUSER => "user",
+        CloneFlags::CLONE_NEWPID => "pid",
+        CloneFlags::CLONE_NEWNET => "network",
+        _ => "time",
+    }
+}
+
+/// The host's `/dev/null`, made sure of, as a detached mount.
+fn dev_null() -> Result<OwnedFd> {
+    let doing = || "/dev/null".to_owned();
+    let mount = mount::open_tree(file::AT_FDCWD, c"/dev/null", Depth::One).doing(doing)?;
+    let stat = file::fstat(mount.as_fd()).doing(doing)?;
+    if file::is_device(&stat, 1, 3) {
+        return Ok(mount);
+    }
+    Err(Error::invalid("linux.maskedPaths", "/dev/null", "not the null device on this host"))
+}
+
+fn c_path(path: &Path) -> sys::Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| sys::Error::new("open", format_args!("{}", path.display()), Errno::EINVAL))
+}

@@ -1,0 +1,99 @@
+//! Creates a sandbox: pause is started, and holds the namespaces of a pod.
+
+use super::plan;
+use crate::cgroup::DEFAULT_PARENT;
+use crate::container::{Prepared, Root, Start, State, bring_up, oom_score_of};
+use crate::error::{Doing, Result};
+use crate::init::Sources;
+use crate::plan::Facts;
+use crate::sys::socket;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// How the containers of a pod see each other's processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PidMode {
+    /// All are in the PID namespace of pause, which reaps their orphans.
+    #[default]
+    Shared,
+    /// Each has a PID namespace of its own below that of pause, where its first process is number 1.
+    Nested,
+}
+
+/// A new sandbox.
+#[derive(Debug, Serialize)]
+pub struct Created {
+    /// Its name.
+    pub id: String,
+    /// The pause process, as the caller sees it.
+    pub pid: i32,
+    /// The namespaces that it holds, as paths for `linux.namespaces[].path`.
+    pub namespaces: Namespaces,
+    /// The pod's `/dev/shm`, as a source for a bind mount.
+    pub shm: PathBuf,
+    /// The pod's cgroup, below the top of the hierarchy.
+    pub cgroup: String,
+    /// What it could not be given.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
+}
+
+/// The paths of a pod's namespaces.
+#[derive(Debug, Serialize)]
+pub struct Namespaces {
+    /// Its network.
+    pub network: PathBuf,
+    /// System V IPC and POSIX message queues.
+    pub ipc: PathBuf,
+    /// Its hostname.
+    pub uts: PathBuf,
+    /// Its processes.
+    pub pid: PathBuf,
+}
+
+/// Creates the sandbox `id`.
+///
+/// # Errors
+///
+/// Every error of this library; whichever it is, nothing of the sandbox is left.
+pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> Result<Created> {
+    let plan = plan::build(hostname, &Facts::probe()?)?;
+    let (ours, theirs) = socket::pair().doing(|| "the link to pause".to_owned())?;
+    let sources = Sources::open(&plan, Some(theirs))?;
+    let cgroup = format!("{DEFAULT_PARENT}/{id}");
+    let prepared = Prepared {
+        state: State::of_sandbox(id, mode.is_nested()),
+        plan: &plan,
+        sources,
+        leaf: format!("{cgroup}/pause"),
+        cgroup: cgroup.clone(),
+        pid_file: None,
+        // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
+        start: Start::AtOnce(&ours),
+    };
+    let pid = bring_up(root.reserve(id)?, prepared)?;
+    let of_pause = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
+    Ok(Created {
+        id: id.to_owned(),
+        pid,
+        namespaces: Namespaces {
+            network: of_pause("ns/net"),
+            ipc: of_pause("ns/ipc"),
+            uts: of_pause("ns/uts"),
+            pid: of_pause("ns/pid"),
+        },
+        shm: of_pause("root/dev/shm"),
+        cgroup,
+        warnings: warnings(pid),
+    })
+}
+
+fn warnings(pid: i32) -> Vec<String> {
+    let wanted = plan::OOM_SCORE;
+    match oom_score_of(pid) {
+        Some(score) if score != wanted => vec![format!(
+            "oom_score_adj of pause is {score}, not {wanted}: lowering it needs CAP_SYS_RESOURCE"
+        )],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Deletes a sandbox, and the containers that are its members.
+
+use super::{lock, members};
+use crate::container::{self, Force, Root, clean_up, own_cgroup};
+use crate::error::{Error, Result};
+
+/// Deletes the sandbox `id` and what is left of its containers.
+///
+/// # Errors
+///
+/// Without force: [`Error::NotFound`], and [`Error::WrongState`] if any process of the pod runs.
+pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
+    let (locked, _state) = match lock(root, id) {
+        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
+        // Its state cannot be read: what it owns is written down beside it.
+        Err(Error::InvalidSpec { .. }) if force == Force::Yes => {
+            return clean_up(root, root.lock(id)?);
+        }
+        locked => locked?,
+    };
+    if force == Force::No
+        && let Some(cgroup) = own_cgroup(&locked.entry)?
+        && cgroup.is_populated()?
+    {
+        let message = format!("cannot delete sandbox {id} that is not stopped: stop it first");
+        return Err(Error::WrongState(message));
+    }
+    for member in members(root, id)? {
+        container::delete(root, &member.id, Force::Yes)?;
+    }
+    clean_up(root, locked)
+}

@@ -1,0 +1,121 @@
+//! The plan of pause: what it need not do itself is done for it before it is executed.
+
+use super::PidMode;
+use crate::error::{Error, Result};
+use crate::plan::seccomp::Filter;
+use crate::plan::{
+    CgroupPlan, Executable, Facts, Identity, Mount, Namespaces, Parameter, Plan, Process, Root,
+    Shape, Source, Stdio, Target,
+};
+use crate::sys::identity::Capabilities;
+use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
+use crate::sys::process::{CloneFlags, Strings};
+use crate::sys::seccomp::PAUSE_CALLS;
+use std::ffi::CString;
+
+/// The size of a pod's `/dev/shm`: what Kubernetes, Docker and podman give.
+const SHM_SIZE: &std::ffi::CStr = c"65536k";
+
+/// The last process of the node that the kernel should kill for want of memory, but for the kubelet's own: Kubernetes'
+/// value for its pause.
+pub(super) const OOM_SCORE: i32 = -998;
+
+/// Kubernetes' user of pause. Not root: pending signals are counted by user, and when a user has too many of them the
+/// kernel delivers a forged SIGTERM without what tells that it is forged.
+const USER: u32 = 65535;
+
+/// Plans the pause process of a sandbox. `hostname` is the pod's.
+///
+/// Its root is an empty, read-only tmpfs with the pod's `/dev/shm` in it: a container with `CAP_SYS_PTRACE` that shares
+/// its PID namespace reaches `/proc/1/root`, where there must be nothing of the host.
+pub(super) fn build(hostname: Option<&str>, facts: &Facts) -> Result<Plan> {
+    let hostname = hostname.map(checked_hostname).transpose()?;
+    Ok(Plan {
+        namespaces: Namespaces {
+            shape: Shape::Direct,
+            new: CloneFlags::CLONE_NEWNS
+                | CloneFlags::CLONE_NEWPID
+                | CloneFlags::CLONE_NEWNET
+                | CloneFlags::CLONE_NEWIPC
+                | CloneFlags::CLONE_NEWUTS,
+            ..Namespaces::none()
+        },
+        root: Root::Empty,
+        mounts: vec![shm()?],
+        devices: Vec::new(),
+        symlinks: Vec::new(),
+        hostname,
+        domainname: None,
+        sysctls: Vec::new(),
+        readonly_paths: Vec::new(),
+        masked_paths: Vec::new(),
+        process: process(facts)?,
+        cgroup: CgroupPlan::default(),
+        warnings: Vec::new(),
+    })
+}
+
+fn shm() -> Result<Mount> {
+    let parameter = |key: &std::ffi::CStr, value: &std::ffi::CStr| Parameter {
+        key: key.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    Ok(Mount {
+        target: Target::new("", "/dev/shm")?,
+        source: Source::New {
+            kind: c"tmpfs".to_owned(),
+            parameters: vec![
+                parameter(c"source", c"shm"),
+                parameter(c"mode", c"1777"),
+                parameter(c"size", SHM_SIZE),
+            ],
+        },
+        attributes: Attributes {
+            set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+            ..Attributes::default()
+        },
+        recursive: Attributes::default(),
+        may_cover_procfs: false,
+    })
+}
+
+fn process(facts: &Facts) -> Result<Process> {
+    Ok(Process {
+        executable: Executable::Pause,
+        stdio: Stdio::Closed,
+        // The number of the descriptor that it tells its readiness on.
+        argv: Strings::new(vec![c"pause".to_owned(), c"3".to_owned()]),
+        // Empty: the initial stack stays within one page.
+        envp: Strings::new(Vec::new()),
+        cwd: Target::new("", "/")?,
+        identity: Identity {
+            uid: USER,
+            gid: USER,
+            groups: Vec::new(),
+            umask: 0o077,
+            capabilities: Capabilities::default(),
+            last_capability: facts.last_capability,
+        },
+        limits: Vec::new(),
+        oom_score_adj: Some(OOM_SCORE),
+        no_new_privileges: true,
+        seccomp: Some(Filter::allow_only(&PAUSE_CALLS)),
+    })
+}
+
+/// The kernel's limit (`__NEW_UTS_LEN`), and no character that a resolver or a prompt would stumble over.
+fn checked_hostname(name: &str) -> Result<CString> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_allowed) {
+        let reason = "must have 1 to 64 letters, digits, dots or hyphens";
+        return Err(Error::invalid("--hostname", format!("{name:?}"), reason));
+    }
+    CString::new(name).map_err(|_| Error::invalid("--hostname", name, "contains a NUL byte"))
+}
+
+impl PidMode {
+    /// Whether each container has a PID namespace of its own.
+    pub(super) fn is_nested(self) -> bool {
+        self == Self::Nested
+    }
+}
