@@ -78,9 +78,9 @@ impl Signal {
     /// A sender inside can claim to be 0 too (`rt_sigqueueinfo`), but not with the code of kill(2).
     ///
     /// One forgery remains. Beyond pause's `RLIMIT_SIGPENDING` the kernel delivers a queued SIGTERM
-    /// without its siginfo, which then reads like kill(2) by process 0. Whoever starts pause has to
-    /// keep the pod from lowering that limit (prlimit(2) wants equal ids, all six) and from
-    /// reaching it.
+    /// without its siginfo, which then reads like kill(2) by process 0. So whoever starts pause has
+    /// to keep the pod from lowering its limits, for which prlimit(2) wants equal ids, all six, or
+    /// `CAP_SYS_RESOURCE` (`RLIMIT_CPU` would kill as well), and from reaching this one.
     ///
     /// Not as PID 1, from anybody: who may send SIGTERM may send SIGKILL as well.
     fn ends(&self, init: bool) -> bool {

@@ -5,7 +5,8 @@ use crate::sys;
 /// The result of an operation of this library.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an operation did not happen. Each prints as one line; that of a failed system call is its `source`.
+/// Why an operation did not happen. Each prints as one line; that of a failed system call
+/// is its `source`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no container or sandbox of that id.

@@ -11,8 +11,9 @@
 //! | `link` | what parent and child say to each other |
 //! | `sys` | system calls; the only `unsafe` |
 //!
-//! A module uses only those below it. The life of a container: `create` loads the spec, builds a plan, reserves the id,
-//! makes the cgroup, and clones a process that walks the plan and then waits; `start` lets it execute the program.
+//! A module uses only those below it. The life of a container: `create` loads the spec, builds a
+//! plan, reserves the id, makes the cgroup, and clones a process that walks the plan and then
+//! waits; `start` lets it execute the program.
 
 mod cgroup;
 pub mod container;

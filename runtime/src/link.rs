@@ -1,7 +1,8 @@
 //! The link: what a parent and the process that becomes the container's say to each other.
 //!
-//! One socket pair that keeps packets apart (`SOCK_SEQPACKET`), one enum per direction, packets of one size.
-//! The same packets go over the start gate, a listener in the container's directory that init waits at:
+//! One socket pair that keeps packets apart (`SOCK_SEQPACKET`), one enum per direction, packets of
+//! one size. The same packets go over the start gate, a listener in the container's directory that
+//! init waits at:
 //!
 //! ```text
 //! create                     init                        start
@@ -39,7 +40,8 @@ pub(crate) enum ToInit {
     Go,
 }
 
-/// Where init was when a system call failed, in terms of the plan, which only its parent may put into words.
+/// Where init was when a system call failed, in terms of the plan, which only its parent may
+/// put into words.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) step: Step,
@@ -97,7 +99,8 @@ impl Step {
     ];
 }
 
-/// A packet: kind, step, item (2 bytes), errno (4 bytes), length of the call's name, its name, its arguments.
+/// A packet: kind, step, item (2 bytes), errno (4 bytes), length of the call's name, its name,
+/// its arguments.
 const PACKET: usize = 192;
 const HEADER: usize = 9;
 const READY: u8 = 1;
@@ -158,7 +161,8 @@ impl Failure {
         packet[1] = self.step as u8;
         packet[2..4].copy_from_slice(&self.item.to_le_bytes());
         packet[4..8].copy_from_slice(&(self.error.errno() as i32).to_le_bytes());
-        // A call's name has at most 24 bytes and its arguments 120: both fit, in a packet and in a byte.
+        // A call's name has at most 24 bytes and its arguments 120: both fit, in a packet
+        // and in a byte.
         packet[8] = u8::try_from(call.len()).unwrap_or_default();
         let split = HEADER + call.len();
         packet[HEADER..split].copy_from_slice(call);

@@ -10,7 +10,8 @@ fn main() -> ExitCode {
     match cli::run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // One line, whatever an error text may have in it; and nobody to tell if stderr is closed.
+            // One line, whatever an error text may have in it; and nobody to tell if
+            // stderr is closed.
             let text = format!("{error:#}").replace('\n', " ");
             let _printed = writeln!(std::io::stderr(), "peapod: {text}");
             ExitCode::FAILURE

@@ -1,4 +1,7 @@
-//! AArch64: the entry point, the system call instruction and the numbers of the calls.
+//! `AArch64`: the entry point, the system call instruction and the numbers of the calls.
+//!
+//! Tested under qemu-user alone, which emulates signals itself and has its own memory: on a real
+//! machine, forged signals and the pages in use are yet to be seen.
 
 use core::arch::{asm, naked_asm};
 

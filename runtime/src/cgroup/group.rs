@@ -88,6 +88,7 @@ impl Cgroup {
 
     /// Stops every process in the group and below it, and waits until all have stopped; false if
     /// one has not. The group stays frozen then too.
+    #[cfg(test)]
     pub(crate) fn freeze(&self, deadline: Instant) -> Result<bool> {
         write(self.fd(), c"cgroup.freeze", "1").doing(|| self.doing("freezing"))?;
         self.wait_for(|state| state.frozen, deadline)
@@ -116,8 +117,8 @@ impl Cgroup {
         Ok(pids)
     }
 
-    /// How many processes in the group and below it were killed for want of memory; 0 without the
-    /// controller.
+    /// How many processes in the group and below it were killed for want of memory; 0 without
+    /// the controller.
     pub(crate) fn oom_kills(&self) -> Result<u64> {
         match read(self.fd(), c"memory.events") {
             Err(error) if is_gone(&error) => Ok(0),
@@ -130,6 +131,7 @@ impl Cgroup {
     }
 
     /// The names of the groups in this one.
+    #[cfg(test)]
     pub(crate) fn children(&self) -> Result<Vec<String>> {
         let found = tree::children(self.fd()).doing(|| self.doing("listing the groups"))?;
         Ok(found.into_iter().map(|name| name.to_string_lossy().into_owned()).collect())

@@ -2,7 +2,7 @@
 
 use super::{Format, print_json, table};
 use anyhow::Result;
-use peapod::container::{Root, Row, list};
+use peapod::container::{Report, Root, Row, list};
 
 /// List containers
 #[derive(Debug, clap::Args)]
@@ -57,10 +57,11 @@ fn cells(row: &Row) -> Vec<String> {
     }
 }
 
-fn whole(rows: &[Row]) -> Vec<&peapod::container::Report> {
-    let report = |row| match row {
-        &Row::Whole(ref report) => Some(report.as_ref()),
-        Row::Corrupt { .. } => None,
-    };
-    rows.iter().filter_map(report).collect()
+fn whole(rows: &[Row]) -> Vec<&Report> {
+    rows.iter()
+        .filter_map(|row| match row {
+            Row::Whole(report) => Some(report),
+            Row::Corrupt { .. } => None,
+        })
+        .collect()
 }

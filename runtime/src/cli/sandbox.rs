@@ -35,7 +35,8 @@ enum Verb {
         id: String,
 
         /// How long the containers may take to end by themselves
-        #[arg(short = 't', long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+        #[arg(short = 't', long, value_name = "SECONDS")]
+        #[arg(default_value = "30", value_parser = seconds)]
         grace_period: Duration,
     },
     /// Delete a sandbox that has stopped, and its containers

@@ -28,7 +28,8 @@ pub struct Create<'a> {
     pub pid_file: Option<&'a Path>,
 }
 
-/// Creates a container, which then waits for [`start`](super::start). Answers with what it could not be given.
+/// Creates a container, which then waits for [`start`](super::start()). Answers with what it
+/// could not be given.
 ///
 /// # Errors
 ///
@@ -81,9 +82,9 @@ pub(crate) enum Start<'a> {
     AtOnce(&'a OwnedFd),
 }
 
-/// Makes a container of what was prepared, in the order that a crash at any point leaves traces of: the state first, then
-/// the cgroup, then the process. What is made is held by guards; an error drops them, and with them what they made.
-/// Answers with the pid.
+/// Makes a container of what was prepared, in the order that a crash at any point leaves traces of:
+/// the state first, then the cgroup, then the process. What is made is held by guards; an error
+/// drops them, and with them what they made. Answers with the pid.
 pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<i32> {
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
@@ -111,7 +112,8 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         .map_err(|error| grant::blame_memory(error, birthplace))?;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
-    plan.cgroup.late.iter().try_for_each(|write| birthplace.write(write))?;
+    grant::pending_signals(plan, pid)?;
+    birthplace.write_all(&plan.cgroup.late)?;
 
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
@@ -132,8 +134,8 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     Ok(pid)
 }
 
-/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group of ours. In a pod it is
-/// the pod's: its limits hold for all.
+/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group
+/// of ours. In a pod it is the pod's: its limits hold for all.
 fn cgroup_path(spec: &Spec, id: &str, sandbox: Option<&Membership<'_>>) -> String {
     if let Some(sandbox) = sandbox {
         return format!("{}/{id}", sandbox.cgroup());

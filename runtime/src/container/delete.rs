@@ -18,12 +18,13 @@ pub enum Force {
     Yes,
 }
 
-/// Deletes the container `id`. Every step takes "already gone" for done: after a crash it can be repeated.
+/// Deletes the container `id`. Every step takes "already gone" for done: after a crash it
+/// can be repeated.
 ///
 /// # Errors
 ///
-/// Without force: [`Error::NotFound`], and [`Error::WrongState`] if it runs. [`Error::Timeout`] if its processes cannot be
-/// ended.
+/// Without force: [`Error::NotFound`], and [`Error::WrongState`] if it runs. [`Error::Timeout`] if
+/// its processes cannot be ended.
 pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
     let locked = match root.lock(id) {
         Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
@@ -40,8 +41,8 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
     clean_up(root, locked)
 }
 
-/// A created container may be deleted without force, although runtime.md has it otherwise: every runtime allows it, and
-/// their callers depend on that.
+/// A created container may be deleted without force, although runtime.md has it otherwise: every
+/// runtime allows it, and their callers depend on that.
 fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
     let cgroup = super::state::own_cgroup(&locked.entry)?;
     match state.status(&locked.entry, cgroup.as_ref())? {
@@ -69,7 +70,8 @@ fn remove_cgroup(own: &OwnCgroup) -> Result<()> {
             Some(cgroup) => end(&cgroup),
             None => Ok(()),
         },
-        // The creator was killed between making the group and writing down its number: nothing was born in it.
+        // The creator was killed between making the group and writing down its number: nothing
+        // was born in it.
         None => hierarchy.remove_if_unused(&own.path),
     }
 }

@@ -1,4 +1,5 @@
-//! What init reports, in the words of config.json: it knows a step and a number, its parent has the plan.
+//! What init reports, in the words of config.json: it knows a step and a number, its
+//! parent has the plan.
 
 use crate::error::Error;
 use crate::link::{Failure, Step};

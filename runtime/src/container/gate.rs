@@ -8,7 +8,8 @@ use std::os::fd::OwnedFd;
 
 const NAME: &CStr = c"start";
 
-/// Makes the gate. It is passed to init, which listens on it as long as it has not executed its program.
+/// Makes the gate. It is passed to init, which listens on it as long as it has not
+/// executed its program.
 pub(super) fn open(entry: &Entry) -> Result<OwnedFd> {
     socket::listen(&entry.short_path("start")).doing(|| "the start gate".to_owned())
 }

@@ -1,4 +1,5 @@
-//! What only the parent can give to init: it has the host's privileges, init may not have them any more.
+//! What only the parent can give to init: it has the host's privileges, init may not have
+//! them any more.
 
 use crate::cgroup::NewCgroup;
 use crate::error::{Doing, Error, Result};
@@ -9,8 +10,8 @@ use crate::sys::{self, Errno};
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
-/// Raises the limits that init has inherited from this process where the plan has them higher; init itself lowers them,
-/// last of all.
+/// Raises the limits that init has inherited from this process where the plan has them higher; init
+/// itself lowers them, last of all.
 pub(super) fn limits(plan: &Plan, pid: i32) -> Result<()> {
     for resource in &plan.process.limits {
         let wanted = resource.limit;
@@ -25,9 +26,23 @@ pub(super) fn limits(plan: &Plan, pid: i32) -> Result<()> {
     Ok(())
 }
 
+/// Lifts the limit of pending signals of pause, as far as this process may: a user with too many of
+/// them can forge a SIGTERM.
+pub(super) fn pending_signals(plan: &Plan, pid: i32) -> Result<()> {
+    if !matches!(plan.process.executable, Executable::Pause) {
+        return Ok(());
+    }
+    let none = Limit { soft: identity::UNLIMITED, hard: identity::UNLIMITED };
+    match identity::prlimit(pid, identity::SIGPENDING, Some(&none)) {
+        Err(error) if is_denied(&error) => Ok(()),
+        lifted => lifted.doing(|| "RLIMIT_SIGPENDING of pause".to_owned()).map(drop),
+    }
+}
+
 /// Sets how soon the kernel kills init for want of memory, and with it what it will execute.
 ///
-/// For pause it is a wish: without `CAP_SYS_RESOURCE` the value cannot go below that of this process.
+/// For pause it is a wish: without `CAP_SYS_RESOURCE` the value cannot go below that
+/// of this process.
 pub(super) fn oom_score(plan: &Plan, pid: i32) -> Result<()> {
     let Some(score) = plan.process.oom_score_adj else { return Ok(()) };
     match write_oom_score(pid, score) {

@@ -3,6 +3,7 @@
 use crate::error::{Doing, Result};
 use crate::sys::{Errno, process};
 use procfs::process::Process;
+use procfs::sys::kernel::random;
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -17,12 +18,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The process that has the number `pid` now. The caller makes sure that it does not end meanwhile.
+    /// The process that has the number `pid` now. The caller makes sure that it does not
+    /// end meanwhile.
     pub(crate) fn of(pid: i32) -> Option<Self> {
         Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id()? })
     }
 
-    /// A pidfd of the process, or `None` if it is gone. One that is dead and not yet reaped is still there.
+    /// A pidfd of the process, or `None` if it is gone. One that is dead and not yet reaped
+    /// is still there.
     pub(crate) fn open(&self) -> Result<Option<OwnedFd>> {
         if boot_id().as_ref() != Some(&self.boot_id) {
             return Ok(None);
@@ -48,7 +51,7 @@ fn start_time(pid: i32) -> Option<u64> {
 }
 
 fn boot_id() -> Option<String> {
-    procfs::sys::kernel::random::boot_id().ok()
+    random::boot_id().ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM while a container is made: what was made is removed, instead of being left.
 
 use crate::error::{Error, Result};
+use crate::sys::process::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -17,7 +18,7 @@ impl Interrupt {
         let failed = |error: std::io::Error| Error::unsupported("signals", error.to_string());
         let (woken, wakes) = UnixStream::pair().map_err(failed)?;
         let mut handlers = Vec::new();
-        for signal in [crate::sys::process::SIGINT, crate::sys::process::SIGTERM] {
+        for signal in [SIGINT, SIGTERM] {
             let end = wakes.try_clone().map_err(failed)?;
             handlers.push(pipe::register(signal, end).map_err(failed)?);
         }

@@ -17,8 +17,8 @@ pub enum Target {
     All,
 }
 
-/// Sends the signal `signal`. SIGKILL always goes to all: in a PID namespace that is shared with others the death of the
-/// first process would leave the rest alive.
+/// Sends the signal `signal`. SIGKILL always goes to all: in a PID namespace that is shared with
+/// others the death of the first process would leave the rest alive.
 ///
 /// # Errors
 ///
@@ -46,8 +46,8 @@ pub fn kill(root: &Root, id: &str, signal: i32, target: Target) -> Result<()> {
 
 fn signal_all(cgroup: &Cgroup, signal: i32) -> Result<()> {
     for pid in cgroup.processes()? {
-        // Between the list and the descriptor it may have ended; that the number was given away again at once, into the
-        // same moment, is what the second look excludes.
+        // Between the list and the descriptor it may have ended; that the number was given away
+        // again at once, into the same moment, is what the second look excludes.
         let Ok(pidfd) = process::pidfd_open(pid) else { continue };
         if cgroup.processes()?.contains(&pid) {
             ignore_ended(process::pidfd_send_signal(pidfd.as_fd(), signal))

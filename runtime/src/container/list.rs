@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub enum Row {
     /// One that can be reported on.
-    Whole(Box<Report>),
+    Whole(Report),
     /// One whose state cannot be read, and why: it must not hide the others.
     Corrupt {
         /// Its id.
@@ -27,7 +27,7 @@ pub fn list(root: &Root) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for id in root.ids()? {
         match row(root, &id) {
-            Ok(Some(report)) => rows.push(Row::Whole(Box::new(report))),
+            Ok(Some(report)) => rows.push(Row::Whole(report)),
             Ok(None) => {}
             // Deleted since its name was read.
             Err(Error::NotFound(_)) => {}

@@ -1,6 +1,7 @@
 //! The parent: one verb a file, each a function that reads like a table of contents.
 //!
-//! The life of a container, with what is on disk and in the kernel at each point, is in ARCHITECTURE.md.
+//! The life of a container, with what is on disk and in the kernel at each point, is in
+//! ARCHITECTURE.md.
 
 mod create;
 mod delete;

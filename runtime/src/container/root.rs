@@ -1,8 +1,10 @@
-//! The root: the directory that holds a directory for each container, and in it the container's state.
+//! The root: the directory that holds a directory for each container, and in it the
+//! container's state.
 //!
-//! `<root>/<id>/lock` is held by whoever changes the container; the kernel lets it go when the holder dies, which is how
-//! others know that a creator has crashed. `<root>/<id>/state.json` and `<root>/<id>/cgroup` are written before the first
-//! kernel object of the container exists, and always as a whole.
+//! `<root>/<id>/lock` is held by whoever changes the container; the kernel lets it go when the
+//! holder dies, which is how others know that a creator has crashed. `<root>/<id>/state.json` and
+//! `<root>/<id>/cgroup` are written before the first kernel object of the container exists, and
+//! always as a whole.
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::file::{self, Lock, OFlag};
@@ -56,8 +58,8 @@ impl Root {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSpec`] if others than its owner may write there: they could make this process, which is root,
-    /// kill and remove what they like.
+    /// [`Error::InvalidSpec`] if others than its owner may write there: they could make this
+    /// process, which is root, kill and remove what they like.
     pub fn open(path: &Path) -> Result<Self> {
         let invalid = |reason: &str| Error::invalid("--root", path.display(), reason);
         if !path.is_absolute() || path == Path::new("/") {
@@ -125,7 +127,8 @@ impl Root {
         Err(Error::NotFound(format!("container {}", entry.id)))
     }
 
-    /// Whether the directory of `entry` is still the one of that name: it may have been removed, and even made again.
+    /// Whether the directory of `entry` is still the one of that name: it may have been removed,
+    /// and even made again.
     fn has(&self, entry: &Entry) -> Result<bool> {
         let doing = || format!("the directory of {}", entry.id);
         let ours = file::fstat(entry.dir.as_fd()).doing(doing)?;
@@ -154,11 +157,13 @@ impl Root {
         Ok(ids)
     }
 
-    /// Removes the directory of a container, with whatever is in it. That it is gone already is fine.
+    /// Removes the directory of a container, with whatever is in it. That it is gone
+    /// already is fine.
     pub(crate) fn remove(&self, locked: Locked) -> Result<()> {
         let Locked { entry, _lock } = locked;
         let doing = || format!("the directory of {}", entry.id);
-        // The state goes last but one: until then whoever comes after a crash knows what to clean up.
+        // The state goes last but one: until then whoever comes after a crash knows
+        // what to clean up.
         for (name, _) in file::names(entry.dir.as_fd()).doing(doing)? {
             if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
                 ignore_missing(file::unlinkat(entry.dir.as_fd(), &name)).doing(doing)?;
@@ -179,8 +184,8 @@ impl Entry {
         &self.id
     }
 
-    /// A path to a file of this container that is short whatever the root is called: a socket's must have less than 108
-    /// bytes.
+    /// A path to a file of this container that is short whatever the root is called: a socket's
+    /// must have less than 108 bytes.
     pub(crate) fn short_path(&self, name: &str) -> PathBuf {
         Path::new("/proc/self/fd").join(self.dir.as_raw_fd().to_string()).join(name)
     }
@@ -223,7 +228,8 @@ impl Entry {
         file::read_to_end(fd, STATE_LIMIT).doing(doing)
     }
 
-    /// Replaces a file in one step. Only the holder of the lock writes, so one name for the new file is enough.
+    /// Replaces a file in one step. Only the holder of the lock writes, so one name for the new
+    /// file is enough.
     fn write(&self, name: &CStr, bytes: &[u8]) -> Result<()> {
         const NEW: &CStr = c".new";
         let doing = || format!("{name:?} of container {}", self.id);
@@ -331,6 +337,8 @@ pub(crate) fn owner(entry: &Entry) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn ids_are_those_that_every_runtime_takes() {
@@ -348,10 +356,7 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("peapod-root-{}", std::process::id()));
         std::fs::DirBuilder::new().mode(0o700).create(&dir).unwrap();
         assert!(Root::open(&dir).is_ok());
-        let mut permissions = std::fs::metadata(&dir).unwrap().permissions();
-        assert_eq!(permissions.readonly(), false);
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o777);
-        std::fs::set_permissions(&dir, permissions).unwrap();
+        std::fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
         let error = Root::open(&dir).unwrap_err().to_string();
         assert!(error.contains("others than its owner may write there"), "{error}");
         std::fs::remove_dir_all(&dir).unwrap();

@@ -1,9 +1,10 @@
 //! Seals the executable: a container must never reach a copy of the runtime that it could write to.
 //!
-//! Between clone and exec the container's first process is the runtime, and `/proc/self/exe` in it, or a script that
-//! names that as its interpreter, leads to the runtime's file (CVE-2019-5736). So whoever is about to create a
-//! container first executes itself again from a copy that nobody can write to: the same file through an overlay that
-//! has no upper layer, which costs no memory, or where that cannot be had a sealed copy in memory.
+//! Between clone and exec the container's first process is the runtime, and `/proc/self/exe` in it,
+//! or a script that names that as its interpreter, leads to the runtime's file (CVE-2019-5736). So
+//! whoever is about to create a container first executes itself again from a copy that nobody can
+//! write to: the same file through an overlay that has no upper layer, which costs no memory, or
+//! where that cannot be had a sealed copy in memory.
 
 use super::Root;
 use crate::error::{Doing, Result};
@@ -27,12 +28,13 @@ const OVERLAYFS_MAGIC: i64 = 0x794c_7630;
 /// A runtime of this size would be a mistake.
 const LIMIT: usize = 64 << 20;
 
-/// Makes sure that this program runs from a file that nobody can write to: returns if it does already, and else executes
-/// it again. `root` is any directory that is not the program's own.
+/// Makes sure that this program runs from a file that nobody can write to: returns if it does
+/// already, and else executes it again. `root` is any directory that is not the program's own.
 ///
 /// # Errors
 ///
-/// [`Error::Kernel`](crate::error::Error::Kernel) if neither an overlay nor a copy in memory can be executed.
+/// [`Error::Kernel`](crate::error::Error::Kernel) if neither an overlay nor a copy in memory
+/// can be executed.
 pub fn ensure_sealed(root: &Root) -> Result<()> {
     let doing = || "sealing the executable".to_owned();
     let exe = file::open(SELF, OFlag::O_RDONLY).doing(doing)?;
@@ -60,8 +62,8 @@ fn token(exe: BorrowedFd<'_>) -> sys::Result<OsString> {
     Ok(format!("{}:{}", stat.st_dev, stat.st_ino).into())
 }
 
-/// This program's file, through an overlay without an upper layer: nothing that is done to the mount, and nothing that
-/// is done with the descriptor, leads to a file that can be written to.
+/// This program's file, through an overlay without an upper layer: nothing that is done to the
+/// mount, and nothing that is done with the descriptor, leads to a file that can be written to.
 fn overlay(root: &Root) -> sys::Result<OwnedFd> {
     let path = std::fs::read_link("/proc/self/exe")
         .map_err(|error| sys::error::from_io(&error, "readlink", format_args!("/proc/self/exe")))?;
@@ -69,7 +71,8 @@ fn overlay(root: &Root) -> sys::Result<OwnedFd> {
         return Err(sys::Error::new("readlink", format_args!("{}", path.display()), Errno::ENOENT));
     };
     let dir = file::open(&c_string(dir.as_os_str())?, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
-    // Two lower layers, since one alone is refused; by descriptors, whose names are short and have no colon.
+    // Two lower layers, since one alone is refused; by descriptors, whose names are short and
+    // have no colon.
     let lower = [dir.as_raw_fd(), root.as_fd().as_raw_fd()].map(|fd| format!("/proc/self/fd/{fd}"));
     let overlay = Filesystem::open(c"overlay")?;
     overlay.set(c"lowerdir", Some(&c_string(OsStr::new(&lower.join(":")))?))?;

@@ -15,14 +15,15 @@ use std::time::{Duration, Instant};
 /// How long a program that tells when it runs may take from its execution to that.
 const READY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process on its way to be the container's. Dropped before it is [`release`](Self::release)d, it is killed and
-/// reaped.
+/// A process on its way to be the container's. Dropped before it is [`release`](Self::release)d, it
+/// is killed and reaped.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Spawned {
     /// Closed first: a process that is not known here yet ends at the end of file.
     link: Option<OwnedFd>,
-    /// What is to be reaped: the process that was cloned, which is init itself, or the builder or stub that makes it.
+    /// What is to be reaped: the process that was cloned, which is init itself, or the builder or
+    /// stub that makes it.
     children: Vec<Child>,
 }
 
@@ -57,7 +58,8 @@ fn link() -> sys::Result<(OwnedFd, OwnedFd)> {
 }
 
 fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<Cloned> {
-    // Before the first namespace is joined: from then on others may look at this process (CVE-2016-9962).
+    // Before the first namespace is joined: from then on others may look at this process
+    // (CVE-2016-9962).
     identity::set_not_dumpable()?;
     let birth = |flags| Birth { flags, cgroup: Some(cgroup) };
     if plan.namespaces.shape != Shape::Nested {
@@ -92,7 +94,8 @@ impl Spawned {
         }
     }
 
-    /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended or is about to.
+    /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended
+    /// or is about to.
     fn adopt(&mut self, pid: i32) -> Result<()> {
         if self.children.iter().any(|child| child.pid == pid) {
             return Ok(());
@@ -125,7 +128,8 @@ impl Spawned {
 }
 
 impl Released {
-    /// For a container without a gate: waits until the program is executed, and until it says that it runs.
+    /// For a container without a gate: waits until the program is executed, and until it
+    /// says that it runs.
     pub(super) fn wait_for_program(&self, plan: &Plan, ready: &OwnedFd) -> Result<()> {
         let doing = || "the link to init".to_owned();
         if let Some((ToParent::Failed(failure), _)) =

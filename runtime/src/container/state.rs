@@ -59,12 +59,13 @@ pub(crate) enum Phase {
     Started,
 }
 
-/// The cgroup that a container was given: `<root>/<id>/cgroup`, one line, so that it can be cleaned up whatever
-/// happened to the state.
+/// The cgroup that a container was given: `<root>/<id>/cgroup`, one line, so that it can be cleaned
+/// up whatever happened to the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OwnCgroup {
     pub(crate) path: String,
-    /// The number that the kernel gave the group; `None` if it was not known yet when the line was written.
+    /// The number that the kernel gave the group; `None` if it was not known yet when the
+    /// line was written.
     pub(crate) id: Option<u64>,
 }
 
@@ -228,7 +229,8 @@ impl State {
     }
 }
 
-/// What an image says of the signal that stops it: image-spec, conversion.md, puts it into this annotation.
+/// What an image says of the signal that stops it: image-spec, conversion.md, puts it into
+/// this annotation.
 const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
 
 const DEFAULT_STOP_SIGNAL: i32 = SIGTERM;

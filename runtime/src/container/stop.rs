@@ -1,4 +1,5 @@
-//! Stops a container: its stop signal, the grace period, and then SIGKILL for all that is left of it.
+//! Stops a container: its stop signal, the grace period, and then SIGKILL for all that
+//! is left of it.
 
 use super::root::{Entry, Root};
 use super::state::{State, Status, own_cgroup};
@@ -13,7 +14,8 @@ const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Stops the container `id`, and returns when no process of it is left.
 ///
-/// Nothing of the grace period is written down: a `stop` that was itself killed gives all of it again when it is repeated.
+/// Nothing of the grace period is written down: a `stop` that was itself killed gives all of it
+/// again when it is repeated.
 ///
 /// # Errors
 ///
@@ -25,7 +27,7 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
         let message = format!("{id} is a sandbox: sandbox stop ends it with its containers");
         return Err(Error::WrongState(message));
     }
-    terminate(vec![Stopping::new(entry, state)?], grace_period)
+    terminate(&[Stopping::new(&entry, state)?], grace_period)
 }
 
 /// A container that is being stopped.
@@ -39,9 +41,9 @@ pub(crate) struct Stopping {
 }
 
 impl Stopping {
-    pub(crate) fn new(entry: Entry, state: State) -> Result<Self> {
-        let cgroup = own_cgroup(&entry)?;
-        let init = match state.status(&entry, cgroup.as_ref())? {
+    pub(crate) fn new(entry: &Entry, state: State) -> Result<Self> {
+        let cgroup = own_cgroup(entry)?;
+        let init = match state.status(entry, cgroup.as_ref())? {
             Status::Running | Status::Paused => match &state.init {
                 Some(init) => init.open_alive()?,
                 None => None,
@@ -86,12 +88,13 @@ impl Stopping {
     }
 }
 
-/// Ends containers together: all are asked at once, share one grace period, and what is left then is killed.
-pub(crate) fn terminate(stopping: Vec<Stopping>, grace_period: Duration) -> Result<()> {
+/// Ends containers together: all are asked at once, share one grace period, and what is left
+/// then is killed.
+pub(crate) fn terminate(stopping: &[Stopping], grace_period: Duration) -> Result<()> {
     let deadline = Instant::now() + grace_period;
     stopping.iter().try_for_each(Stopping::ask)?;
     stopping.iter().try_for_each(Stopping::thaw)?;
-    wait_for_all(&stopping, deadline)?;
+    wait_for_all(stopping, deadline)?;
     // Children that outlived their container's first process have had the grace period too.
     stopping.iter().try_for_each(Stopping::kill)?;
     let deadline = Instant::now() + KILL_PATIENCE;

@@ -1,4 +1,5 @@
-//! The working directory: entered by root or, where root may not (NFS), by the user; and made sure of.
+//! The working directory: entered by root or, where root may not (NFS), by the user;
+//! and made sure of.
 
 use super::{Init, root};
 use crate::plan::Root;
@@ -31,7 +32,8 @@ pub(super) fn enter_as_user(init: &Init<'_>) -> Result<()> {
 }
 
 impl Init<'_> {
-    /// Images name working directories that they do not have. In somebody else's mount namespace nothing is made.
+    /// Images name working directories that they do not have. In somebody else's mount namespace
+    /// nothing is made.
     fn may_make_cwd(&self) -> bool {
         matches!(self.plan.root, Root::Directory { .. })
     }

@@ -6,7 +6,8 @@ use crate::plan::Stdio;
 use crate::sys::{Result, file, process, socket};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-/// Tells the parent that all is done, and waits: first until the state says so too, then for `start`.
+/// Tells the parent that all is done, and waits: first until the state says so too,
+/// then for `start`.
 pub(super) fn wait(init: &Init<'_>) -> Result<()> {
     if let Some(store) = &init.sources.store {
         file::dup_to(store.as_fd(), STORE)?;
@@ -24,7 +25,7 @@ pub(super) fn wait(init: &Init<'_>) -> Result<()> {
         // End of file: somebody only wanted to know whether anybody still waits here.
         if ToInit::receive(start.as_fd())? == Some(ToInit::Go) {
             // Whoever waits for an answer now is behind the descriptor that the link had.
-            return file::replace(init.link.as_fd(), start);
+            return file::replace(init.link.as_fd(), start.as_fd());
         }
     }
 }

@@ -1,4 +1,5 @@
-//! From a process of the runtime to one of the container: session, user, capabilities, limits, filter, program.
+//! From a process of the runtime to one of the container: session, user, capabilities, limits,
+//! filter, program.
 
 use super::Init;
 use crate::plan::Executable;
@@ -11,17 +12,18 @@ pub(super) fn session(_init: &Init<'_>) -> Result<()> {
     process::reset_signals()
 }
 
-/// Gives up what the plan does not grant. The order is the kernel's: the bounding set needs `CAP_SETPCAP`, changing ids
-/// needs `CAP_SETUID`, and keeping capabilities across that needs `PR_SET_KEEPCAPS`.
+/// Gives up what the plan does not grant. The order is the kernel's: the bounding set needs
+/// `CAP_SETPCAP`, changing ids needs `CAP_SETUID`, and keeping capabilities across that needs
+/// `PR_SET_KEEPCAPS`.
 pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     let user = &init.plan.process.identity;
     let sets = &user.capabilities;
-    identity::limit_bounding_set(sets.bounding, user.last_capability)?;
+    identity::limit_bounding_set(sets.bounding)?;
     identity::set_keepcaps(true)?;
     identity::become_user(user.uid, user.gid, &user.groups)?;
     identity::set_keepcaps(false)?;
     identity::capset(sets)?;
-    identity::set_ambient(sets.ambient, user.last_capability)?;
+    identity::set_ambient(sets.ambient)?;
     file::umask(user.umask);
     if init.plan.process.no_new_privileges {
         identity::set_no_new_privs()?;
@@ -30,8 +32,8 @@ pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     identity::set_not_dumpable()
 }
 
-/// Finds the program before anybody is told that the container is created: that it is missing is then an error of
-/// `create`, with the name that was looked for.
+/// Finds the program before anybody is told that the container is created: that it is missing is
+/// then an error of `create`, with the name that was looked for.
 pub(super) fn find_executable(init: &Init<'_>) -> Result<()> {
     let Executable::Search(candidates) = &init.plan.process.executable else { return Ok(()) };
     let mut worst = Errno::ENOENT;
@@ -52,8 +54,9 @@ pub(super) fn find_executable(init: &Init<'_>) -> Result<()> {
     Err(Error::new("execve", format_args!("{name:?}"), worst))
 }
 
-/// Takes limits down to what was asked for. The parent has raised what had to be raised, which needs the host's
-/// `CAP_SYS_RESOURCE`; lowering earlier could have starved this process itself of descriptors.
+/// Takes limits down to what was asked for. The parent has raised what had to be raised, which
+/// needs the host's `CAP_SYS_RESOURCE`; lowering earlier could have starved this process itself
+/// of descriptors.
 pub(super) fn limits(init: &Init<'_>) -> Result<()> {
     init.each(&init.plan.process.limits, |_, resource| {
         identity::prlimit(0, resource.number, Some(&resource.limit)).map(drop)

@@ -1,8 +1,9 @@
 //! The child: from clone to exec, step by step.
 //!
-//! What runs here is a copy of the runtime that becomes the container's program. It walks the plan with plain system
-//! calls: it decides nothing, and it allocates nothing, so that no lock and no failed allocation can stop it half way.
-//! The order of the steps is the order of [`BUILD`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
+//! What runs here is a copy of the runtime that becomes the container's program. It walks the plan
+//! with plain system calls: it decides nothing, and it allocates nothing, so that no lock and no
+//! failed allocation can stop it half way. The order of the steps is the order of [`BUILD`] and
+//! [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
 mod cwd;
 mod gate;
@@ -99,16 +100,17 @@ impl<'a> Init<'a> {
         match self.plan.namespaces.shape {
             Shape::Direct => self.walk(&BUILD)?,
             Shape::Nested => {
-                // This is the stub, born in the PID namespace of pause. A process may only make a PID namespace below
-                // the one that it is in: setns and CLONE_NEWPID in one process is EINVAL.
-                self.clone_sibling(self.plan.namespaces.new)?;
+                // This is the stub, born in the PID namespace of pause. A process may only make a
+                // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
+                // process is EINVAL.
+                clone_sibling(self.plan.namespaces.new)?;
                 self.walk(&BUILD)?;
             }
             Shape::Shared => {
                 self.walk(&BUILD)?;
                 self.step.set(Step::Clone);
                 self.enter_pid_namespace()?;
-                self.clone_sibling(CloneFlags::empty())?;
+                clone_sibling(CloneFlags::empty())?;
             }
         }
         self.walk(&FINISH)?;
@@ -134,28 +136,30 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// Goes on as a new process, a child of this one's parent, and ends this one.
-    fn clone_sibling(&self, new: CloneFlags) -> Result<()> {
-        let birth = Birth { flags: new | CloneFlags::CLONE_PARENT, cgroup: None };
-        match clone3(birth)? {
-            Cloned::Parent(_) => exit_now(0),
-            Cloned::Child => Ok(()),
-        }
-    }
-
-    /// From here on children are born in the PID namespace of the pod. Before that, what they need not have is let go.
+    /// From here on children are born in the PID namespace of the pod. Before that, what they need
+    /// not have is let go.
     fn enter_pid_namespace(&self) -> Result<()> {
         let pidns = self.sources.pid_namespace()?;
         namespace::setns(pidns, CloneFlags::CLONE_NEWPID)?;
         gate::close_all_but_links(self)
     }
 
-    /// Whether the PID namespace is one that others are in, which this process itself is still outside of.
+    /// Whether the PID namespace is one that others are in, which this process itself is
+    /// still outside of.
     fn joins_pid_namespace(&self) -> bool {
         self.plan.namespaces.shape == Shape::Shared
     }
 
     fn root(&self) -> BorrowedFd<'_> {
         self.sources.root.as_fd()
+    }
+}
+
+/// Goes on as a new process, a child of this one's parent, and ends this one.
+fn clone_sibling(new: CloneFlags) -> Result<()> {
+    let birth = Birth { flags: new | CloneFlags::CLONE_PARENT, cgroup: None };
+    match clone3(birth)? {
+        Cloned::Parent(_) => exit_now(0),
+        Cloned::Child => Ok(()),
     }
 }

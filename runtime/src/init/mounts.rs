@@ -1,4 +1,5 @@
-//! Mounts: each is made detached, with its attributes, and attached last, so that no moment shows it without them.
+//! Mounts: each is made detached, with its attributes, and attached last, so that no moment shows
+//! it without them.
 
 use super::{Init, procfs, root};
 use crate::plan::{Mount, Parameter, Source};
@@ -58,8 +59,8 @@ fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Resu
 fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Result<OwnedFd> {
     let path = &planned.target.path;
     if planned.is_kernel_view() {
-        // A link in place of /proc or /sys would put them elsewhere, and masked paths with them (CVE-2019-19921,
-        // CVE-2023-27561, CVE-2025-54867).
+        // A link in place of /proc or /sys would put them elsewhere, and masked paths with them
+        // (CVE-2019-19921, CVE-2023-27561, CVE-2025-54867).
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY;
         match file::open_in_root(root, path, flags) {
             Err(error) if error.errno() == Errno::ENOENT => {}

@@ -19,7 +19,8 @@ pub(super) fn join(init: &Init<'_>) -> Result<()> {
         namespace::unshare(CloneFlags::CLONE_NEWCGROUP)?;
     }
     if matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
-        // What is mounted here from now on must not show on the host, and pivot_root refuses a shared parent.
+        // What is mounted here from now on must not show on the host, and pivot_root refuses a
+        // shared parent.
         let root = file::open(c"/", file::OFlag::O_PATH)?;
         let slave = Attributes { propagation: MS_SLAVE, ..Attributes::default() };
         mount::mount_setattr(root.as_fd(), Depth::Recursive, &slave)?;

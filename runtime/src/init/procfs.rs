@@ -30,11 +30,11 @@ pub(super) fn mount(init: &Init<'_>, parameters: &[Parameter], attributes: u64) 
     made_inside(init, || make(None))
 }
 
-/// Lets a child inside the PID namespace make a descriptor: a procfs shows the namespace that its maker is *active* in,
-/// which is not the one that a process has joined for its children.
+/// Lets a child inside the PID namespace make a descriptor: a procfs shows the namespace that its
+/// maker is *active* in, which is not the one that a process has joined for its children.
 ///
-/// The others there see the child, and with `CAP_SYS_PTRACE` its descriptors: it holds but one socket and what it makes.
-/// It tells when it is done, and the descriptor is taken from it.
+/// The others there see the child, and with `CAP_SYS_PTRACE` its descriptors: it holds but one
+/// socket and what it makes. It tells when it is done, and the descriptor is taken from it.
 ///
 /// KERNEL(6.17): not needed any more, procfs takes the namespace as an option.
 fn made_inside(init: &Init<'_>, make: impl Fn() -> Result<OwnedFd>) -> Result<OwnedFd> {
@@ -67,8 +67,8 @@ fn made_inside(init: &Init<'_>, make: impl Fn() -> Result<OwnedFd>) -> Result<Ow
     made
 }
 
-/// Writes sysctls through a procfs of this process's own, which nothing in the root can stand in for
-/// (CVE-2025-52881), while it is privileged and before `/proc/sys` is read-only.
+/// Writes sysctls through a procfs of this process's own, which nothing in the root can stand in
+/// for (CVE-2025-52881), while it is privileged and before `/proc/sys` is read-only.
 pub(super) fn sysctls(init: &Init<'_>) -> Result<()> {
     if init.plan.sysctls.is_empty() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! What the container may see but not change, and what it may not see: after every write of the runtime's own.
+//! What the container may see but not change, and what it may not see: after every write of the
+//! runtime's own.
 
 use super::{Init, root};
 use crate::sys::file::{self, OFlag};
@@ -24,7 +25,8 @@ pub(super) fn readonly(init: &Init<'_>) -> Result<()> {
 
 /// `linux.maskedPaths`: a file becomes the null device, a directory an empty one.
 ///
-/// One mount of each kind is attached first and then copied, so that a hundred masked directories are one file system.
+/// One mount of each kind is attached first and then copied, so that a hundred masked directories
+/// are one file system.
 pub(super) fn masked(init: &Init<'_>) -> Result<()> {
     let mut empty: Option<OwnedFd> = None;
     let mut null_is_attached = false;

@@ -8,7 +8,7 @@ use crate::sys::{Errno, Error, Result};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Attaches the root over `/` of this mount namespace, from where pivot_root makes it the root.
+/// Attaches the root over `/` of this mount namespace, from where `pivot_root` makes it the root.
 pub(super) fn attach(init: &Init<'_>) -> Result<()> {
     if !matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
         return Ok(());
@@ -17,8 +17,8 @@ pub(super) fn attach(init: &Init<'_>) -> Result<()> {
     mount::move_mount(init.root(), top.as_fd())
 }
 
-/// Makes device nodes and the usual links. Every path is resolved inside the root, and a link is never followed for its
-/// last part (CVE-2026-41579).
+/// Makes device nodes and the usual links. Every path is resolved inside the root, and a link is
+/// never followed for its last part (CVE-2026-41579).
 pub(super) fn devices(init: &Init<'_>) -> Result<()> {
     let plan = init.plan;
     init.each(&plan.devices, |_, device| make_device(init.root(), device))?;

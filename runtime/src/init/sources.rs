@@ -1,5 +1,5 @@
-//! What init needs from the host, opened by its parent before the clone: later it may not be reachable, and an error
-//! now leaves nothing behind.
+//! What init needs from the host, opened by its parent before the clone: later it may not be
+//! reachable, and an error now leaves nothing behind.
 
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Executable, Namespaces, Plan, Root, Source};
@@ -16,8 +16,9 @@ use std::path::{Component, Path, PathBuf};
 /// The program of pause, compiled by build.rs.
 pub(crate) static PAUSE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/pause"));
 
-/// Execute for everybody, read for nobody: the kernel then keeps the process non-dumpable (`would_dump` in fs/exec.c),
-/// provided that it has no capability left that would let it read the file all the same.
+/// Execute for everybody, read for nobody: the kernel then keeps the process non-dumpable
+/// (`would_dump` in fs/exec.c), provided that it has no capability left that would let it read the
+/// file all the same.
 const PAUSE_MODE: u32 = 0o111;
 
 /// Descriptors by which init reaches the host.
@@ -47,18 +48,11 @@ pub(super) struct BindSource {
 }
 
 impl Sources {
-    /// Opens everything that the plan names, but for what does not exist yet: the container's own cgroup.
+    /// Opens everything that the plan names, but for what does not exist yet: the
+    /// container's own cgroup.
     pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
-        let mut mounts = Vec::new();
-        for planned in &plan.mounts {
-            mounts.push(match &planned.source {
-                Source::Bind { path, recursive } => {
-                    let depth = if *recursive { Depth::Recursive } else { Depth::One };
-                    Some(BindSource::open(path, depth)?)
-                }
-                Source::New { .. } | Source::Proc { .. } | Source::Cgroup => None,
-            });
-        }
+        let mounts: Result<_> =
+            plan.mounts.iter().map(|mount| bind_source(&mount.source)).collect();
         let null = if plan.masked_paths.is_empty() { None } else { Some(dev_null()?) };
         let program = match plan.process.executable {
             Executable::Search(_) => None,
@@ -70,7 +64,7 @@ impl Sources {
         };
         Ok(Self {
             root: root(&plan.root)?,
-            mounts,
+            mounts: mounts?,
             joins: joins(&plan.namespaces)?,
             pid: pid_namespace(&plan.namespaces)?,
             null,
@@ -99,6 +93,16 @@ impl Sources {
     /// Whether procfs can be told which PID namespace it shows.
     pub(super) fn procfs_takes_pidns(&self) -> bool {
         self.pid.as_ref().is_some_and(|(_, takes)| *takes)
+    }
+}
+
+fn bind_source(source: &Source) -> Result<Option<BindSource>> {
+    match source {
+        Source::Bind { path, recursive } => {
+            let depth = if *recursive { Depth::Recursive } else { Depth::One };
+            BindSource::open(path, depth).map(Some)
+        }
+        Source::New { .. } | Source::Proc { .. } | Source::Cgroup => Ok(None),
     }
 }
 

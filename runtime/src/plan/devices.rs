@@ -1,4 +1,5 @@
-//! The devices that every container has (config-linux.md, "Default Devices"), and those that it asks for.
+//! The devices that every container has (config-linux.md, "Default Devices"), and those
+//! that it asks for.
 
 use super::Target;
 use crate::error::{Error, Result};

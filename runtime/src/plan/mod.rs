@@ -1,8 +1,9 @@
 //! What is to be done, decided before anything is touched.
 //!
-//! [`Plan::build`] turns the `Spec` (config.json as asked) into owned, validated data that is already in the form the
-//! system calls take. It reads nothing but its arguments, so every decision can be tested without root; and the
-//! process that carries the plan out, between clone and exec, decides and allocates nothing.
+//! [`Plan::build`] turns the `Spec` (config.json as asked) into owned, validated data that is
+//! already in the form the system calls take. It reads nothing but its arguments, so every decision
+//! can be tested without root; and the process that carries the plan out, between clone and exec,
+//! decides and allocates nothing.
 
 pub(crate) mod cgroup;
 mod devices;
@@ -52,7 +53,8 @@ pub(crate) enum Root {
     Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes> },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
-    /// A new tmpfs that holds the mount points and nothing else, for a process without files: pause.
+    /// A new tmpfs that holds the mount points and nothing else, for a process
+    /// without files: pause.
     Empty,
     /// That of the mount namespace which is joined.
     Joined,
@@ -61,8 +63,6 @@ pub(crate) enum Root {
 /// What the plan needs to know of the host.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts {
-    /// The number of the last capability that the kernel knows.
-    pub(crate) last_capability: u8,
     /// The capabilities that this process may give away.
     pub(crate) permitted: u64,
 }
@@ -87,7 +87,8 @@ impl Plan {
         let sandbox = options.sandbox.as_ref();
         let namespaces = Namespaces::build(linux, sandbox)?;
         let root = Root::build(spec, linux, bundle, &namespaces)?;
-        // The names of a pod are the pod's: a container that was written to run alone must not rename it.
+        // The names of a pod are the pod's: a container that was written to run alone must
+        // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
         let mut warnings = Vec::new();
@@ -117,12 +118,8 @@ impl Facts {
         let failed = |error: caps::errors::CapsError| {
             Error::unsupported("process.capabilities", error.to_string())
         };
-        let known = caps::runtime::thread_all_supported();
         let permitted = caps::read(None, caps::CapSet::Permitted).map_err(failed)?;
-        Ok(Self {
-            last_capability: known.iter().map(caps::Capability::index).max().unwrap_or(0),
-            permitted: permitted.iter().map(caps::Capability::bitmask).sum(),
-        })
+        Ok(Self { permitted: permitted.iter().map(caps::Capability::bitmask).sum() })
     }
 }
 
@@ -177,8 +174,8 @@ fn sysctls(linux: &Linux) -> Result<Vec<(CString, CString)>> {
     Ok(found)
 }
 
-/// The file of a sysctl, below `/proc`. As sysctl(8) has it: whichever of `.` and `/` comes first separates, and the
-/// other one is part of a name, as in `net.ipv4.conf.eth0/100.forwarding`.
+/// The file of a sysctl, below `/proc`. As sysctl(8) has it: whichever of `.` and `/` comes first
+/// separates, and the other one is part of a name, as in `net.ipv4.conf.eth0/100.forwarding`.
 fn sysctl_file(key: &str) -> String {
     let separates_with_dots = key.find(['.', '/']).is_some_and(|at| key[at..].starts_with('.'));
     let path: String = if separates_with_dots {

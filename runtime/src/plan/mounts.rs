@@ -9,6 +9,7 @@ use crate::sys::mount::{
 };
 use oci_spec::runtime::Spec;
 use std::ffi::CString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// One mount, ready to be made.
@@ -19,8 +20,8 @@ pub(crate) struct Mount {
     pub(crate) attributes: Attributes,
     /// For this mount and all below it: the options `rro`, `rnosuid` …
     pub(crate) recursive: Attributes,
-    /// Whether the target may be a file of procfs: else a mount there could stand in for what the runtime or the
-    /// container's own tools trust (CVE-2019-16884, CVE-2025-52881).
+    /// Whether the target may be a file of procfs: else a mount there could stand in for what the
+    /// runtime or the container's own tools trust (CVE-2019-16884, CVE-2025-52881).
     pub(crate) may_cover_procfs: bool,
 }
 
@@ -38,7 +39,8 @@ impl Mount {
 /// What is mounted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// A file or directory of the host, or of another process by `/proc/PID/root/…`. The parent opens it.
+    /// A file or directory of the host, or of another process by `/proc/PID/root/…`. The
+    /// parent opens it.
     Bind { path: PathBuf, recursive: bool },
     /// A new file system, made by init in its own namespaces.
     New { kind: CString, parameters: Vec<Parameter> },
@@ -49,10 +51,20 @@ pub(crate) enum Source {
 }
 
 /// A parameter of a file system: `key` or `key=value`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(crate) struct Parameter {
     pub(crate) key: CString,
     pub(crate) value: Option<CString>,
+}
+
+impl fmt::Debug for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value } = self;
+        match value {
+            Some(value) => write!(f, "{key:?}={value:?}"),
+            None => write!(f, "{key:?}"),
+        }
+    }
 }
 
 const SHM: &str = "/dev/shm";
@@ -206,7 +218,8 @@ impl<'a> Parsed<'a> {
         let parameters = self.parameters;
         Ok(match kind {
             "proc" => Source::Proc { parameters },
-            // runtime-spec, config-linux.md: `cgroup` is whatever the host has, which for us is version 2.
+            // runtime-spec, config-linux.md: `cgroup` is whatever the host has, which for
+            // us is version 2.
             "cgroup" => Source::New { kind: c"cgroup2".to_owned(), parameters },
             kind => Source::New { kind: c_string("mounts.type", kind)?, parameters },
         })
@@ -229,7 +242,8 @@ fn change(attributes: &mut Attributes, set: u64, clear: u64) {
     attributes.clear = (attributes.clear & !set) | clear;
 }
 
-/// A propagation by its name. The recursive ones act on all mounts below too, which a new mount has none of.
+/// A propagation by its name. The recursive ones act on all mounts below too, which a new
+/// mount has none of.
 pub(super) fn propagation(name: &str) -> Option<Attributes> {
     let flag = match name.strip_prefix('r').unwrap_or(name) {
         "private" => MS_PRIVATE,
@@ -256,7 +270,8 @@ fn attribute(option: &str) -> Option<(u64, u64)> {
         "diratime" => (0, MOUNT_ATTR_NODIRATIME),
         "nosymfollow" => (MOUNT_ATTR_NOSYMFOLLOW, 0),
         "symfollow" => (0, MOUNT_ATTR_NOSYMFOLLOW),
-        // The three modes of access times are one field of the kernel's: setting one clears the others.
+        // The three modes of access times are one field of the kernel's: setting one
+        // clears the others.
         "noatime" => (MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
         "strictatime" => (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
         "relatime" | "atime" | "nostrictatime" => (0, MOUNT_ATTR_ATIME),

@@ -13,10 +13,11 @@ pub(crate) struct Namespaces {
     pub(crate) new: CloneFlags,
     /// Joined by init, in this order.
     pub(crate) join: Vec<Join>,
-    /// The PID namespace that is joined: the one namespace that a process cannot enter, only its children can.
+    /// The PID namespace that is joined: the one namespace that a process cannot enter, only
+    /// its children can.
     pub(crate) join_pid: Option<PathBuf>,
-    /// Left by init itself: a process that is born in a cgroup (`CLONE_INTO_CGROUP`) with `CLONE_NEWCGROUP` would get
-    /// a namespace whose root is the cgroup of its parent.
+    /// Left by init itself: a process that is born in a cgroup (`CLONE_INTO_CGROUP`) with
+    /// `CLONE_NEWCGROUP` would get a namespace whose root is the cgroup of its parent.
     pub(crate) unshare_cgroup: bool,
 }
 
@@ -27,13 +28,14 @@ pub(crate) struct Join {
     pub(crate) path: PathBuf,
 }
 
-/// The three ways in which a container's first process comes to be (ARCHITECTURE.md, "How a process comes to be").
+/// The three ways in which a container's first process comes to be (ARCHITECTURE.md, "How a process
+/// comes to be").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// One clone, into a new PID namespace or the host's.
     Direct,
-    /// A builder outside does all that takes time, then clones the last process into a PID namespace that others are
-    /// in: they never see a half-built container.
+    /// A builder outside does all that takes time, then clones the last process into a PID
+    /// namespace that others are in: they never see a half-built container.
     Shared,
     /// A stub inside a PID namespace clones init into a new one below it.
     Nested,

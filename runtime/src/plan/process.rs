@@ -3,7 +3,7 @@
 use super::seccomp::Filter;
 use super::{Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
-use crate::sys::identity::{Capabilities, Limit};
+use crate::sys::identity::{Capabilities, Ids, Limit};
 use crate::sys::process::Strings;
 use caps::Capability;
 use oci_spec::runtime::{LinuxCapabilities, PosixRlimit, Spec};
@@ -47,12 +47,11 @@ pub(crate) enum Stdio {
 /// The user, and what it may do.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+    pub(crate) uid: Ids,
+    pub(crate) gid: Ids,
     pub(crate) groups: Vec<u32>,
     pub(crate) umask: u32,
     pub(crate) capabilities: Capabilities,
-    pub(crate) last_capability: u8,
 }
 
 /// A resource limit by its number.
@@ -82,12 +81,11 @@ impl Process {
             envp: strings("process.env", env)?,
             cwd: Target::new("process.cwd", &process.cwd().to_string_lossy())?,
             identity: Identity {
-                uid: user.uid(),
-                gid: user.gid(),
+                uid: Ids::all(user.uid()),
+                gid: Ids::all(user.gid()),
                 groups: user.additional_gids().clone().unwrap_or_default(),
                 umask: user.umask().unwrap_or(0o022),
                 capabilities: capabilities(asked, facts, warnings)?,
-                last_capability: facts.last_capability,
             },
             limits: limits(process.rlimits().as_deref().unwrap_or_default())?,
             oom_score_adj: process.oom_score_adj(),
@@ -102,7 +100,8 @@ fn strings(field: &str, found: &[String]) -> Result<Strings> {
     Ok(Strings::new(owned?))
 }
 
-/// Where the program may be: as execvp(3) looks for it, except that an empty part of PATH is skipped.
+/// Where the program may be: as execvp(3) looks for it, except that an empty part of
+/// PATH is skipped.
 fn candidates(args: &[String], env: &[String]) -> Result<Vec<CString>> {
     let name = args.first().map_or("", String::as_str);
     if name.contains('/') {
@@ -116,9 +115,11 @@ fn candidates(args: &[String], env: &[String]) -> Result<Vec<CString>> {
         .collect()
 }
 
-/// The five sets. One that is not given is empty: an omitted bounding set must not mean "everything".
+/// The five sets. One that is not given is empty: an omitted bounding set must not
+/// mean "everything".
 ///
-/// What this process does not hold itself it cannot give: config.md asks for a warning then, not for an error.
+/// What this process does not hold itself it cannot give: config.md asks for a warning then,
+/// not for an error.
 fn capabilities(
     asked: Option<&LinuxCapabilities>,
     facts: &Facts,
@@ -134,13 +135,18 @@ fn capabilities(
         missing |= mask & !facts.permitted;
         Ok::<u64, Error>(mask & facts.permitted)
     };
-    let sets = Capabilities {
+    let mut sets = Capabilities {
         bounding: mask(asked.bounding())?,
         effective: mask(asked.effective())?,
         inheritable: mask(asked.inheritable())?,
         permitted: mask(asked.permitted())?,
         ambient: mask(asked.ambient())?,
     };
+    // The kernel's own conditions: capabilities(7).
+    missing |= sets.effective & !sets.permitted;
+    sets.effective &= sets.permitted;
+    missing |= sets.ambient & !(sets.permitted & sets.inheritable);
+    sets.ambient &= sets.permitted & sets.inheritable;
     let mut names: Vec<_> = caps::all()
         .into_iter()
         .filter(|capability| missing & capability.bitmask() != 0)

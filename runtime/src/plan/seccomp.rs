@@ -30,7 +30,8 @@ const NATIVE: u32 = 0xc000_00b7;
 impl Filter {
     /// Allows the calls with these numbers and answers every other one with `EPERM`.
     ///
-    /// A call by another architecture's numbers ends the process: it is none of the compiler's making.
+    /// A call by another architecture's numbers ends the process: it is none of the
+    /// compiler's making.
     pub(crate) fn allow_only(numbers: &[i64]) -> Self {
         let instruction = |code, jt, jf, k| Instruction { code, jt, jf, k };
         let mut program = vec![

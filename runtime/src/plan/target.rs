@@ -3,9 +3,11 @@
 use super::c_string;
 use crate::error::Result;
 use std::ffi::CString;
+use std::fmt;
 
-/// A path inside the root, taken apart so that each missing directory can be made without joining strings.
-#[derive(Debug, PartialEq, Eq)]
+/// A path inside the root, taken apart so that each missing directory can be made without
+/// joining strings.
+#[derive(PartialEq, Eq)]
 pub(crate) struct Target {
     /// The path, without a leading slash; `.` is the root itself.
     pub(crate) path: CString,
@@ -14,7 +16,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// `path` is taken from the root whether it starts with a slash or not, and `..` never leads out of it.
+    /// `path` is taken from the root whether it starts with a slash or not, and `..` never
+    /// leads out of it.
     pub(crate) fn new(field: &str, path: &str) -> Result<Self> {
         let mut names: Vec<&str> = Vec::new();
         for name in path.split('/') {
@@ -31,6 +34,12 @@ impl Target {
         }
         let path = parts.last().map_or_else(|| c".".to_owned(), |(path, _)| path.clone());
         Ok(Self { path, parts })
+    }
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.path)
     }
 }
 

@@ -1,1 +1,164 @@
 //! Plans are data: what they hold can be told without root.
+
+use super::*;
+use crate::sys::process::CloneFlags;
+use std::fs;
+
+const FACTS: Facts = Facts { permitted: 0x1ff_ffff_ffff };
+
+fn plan_of(config: &str, options: &Options) -> Result<Plan> {
+    let spec: Spec = serde_json::from_str(config).unwrap();
+    Plan::build(&spec, Path::new("/bundle"), options, &FACTS)
+}
+
+fn config(linux: &str, mounts: &str) -> String {
+    format!(
+        r#"{{"ociVersion": "1.3.0", "root": {{"path": "rootfs"}}, "hostname": "alone",
+            "process": {{"user": {{"uid": 7, "gid": 8}}, "args": ["sh"], "cwd": "/",
+                         "env": ["PATH=/sbin:/bin"]}},
+            "mounts": [{mounts}], "linux": {linux}}}"#
+    )
+}
+
+fn namespaces(types: &[&str]) -> String {
+    let types: Vec<_> = types.iter().map(|kind| format!(r#"{{"type": "{kind}"}}"#)).collect();
+    format!(r#"{{"namespaces": [{}]}}"#, types.join(","))
+}
+
+fn in_pod(nested: bool) -> Options {
+    Options { sandbox: Some(Sharing { pid: 42, nested }) }
+}
+
+const ALL: [&str; 6] = ["pid", "ipc", "uts", "network", "mount", "cgroup"];
+
+/// `PEAPOD_UPDATE_GOLDEN=1 cargo test -p peapod` writes the files anew.
+#[test]
+fn every_sample_bundle_has_the_plan_beside_it() {
+    let bundles = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bundles");
+    let mut seen = 0;
+    for bundle in fs::read_dir(bundles).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(config) = fs::read_to_string(bundle.join("config.json")) else { continue };
+        let plan = format!("{:#?}\n", plan_of(&config, &Options::default()).unwrap());
+        let golden = bundle.join("plan.golden");
+        if std::env::var_os("PEAPOD_UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &plan).unwrap();
+        }
+        let wanted = fs::read_to_string(&golden).unwrap();
+        assert!(plan == wanted, "{} differs; it would be:\n{plan}", golden.display());
+        seen += 1;
+    }
+    assert!(seen >= 6, "only {seen} bundles");
+}
+
+#[test]
+fn a_container_of_its_own_is_one_clone() {
+    let plan = plan_of(&config(&namespaces(&ALL), ""), &Options::default()).unwrap();
+    assert_eq!(plan.namespaces.shape, Shape::Direct);
+    assert!(plan.namespaces.new.contains(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET));
+    assert!(plan.namespaces.unshare_cgroup && plan.namespaces.join.is_empty());
+    assert_eq!(plan.hostname.as_deref(), Some(c"alone"));
+}
+
+#[test]
+fn a_member_of_a_pod_joins_what_the_pod_shares() {
+    for (nested, shape) in [(false, Shape::Shared), (true, Shape::Nested)] {
+        let plan = plan_of(&config(&namespaces(&ALL), ""), &in_pod(nested)).unwrap();
+        let namespaces = &plan.namespaces;
+        assert_eq!(namespaces.shape, shape);
+        let mut joined: Vec<_> = namespaces.join.iter().map(|join| join.path.clone()).collect();
+        joined.sort();
+        let of_pause = |name| PathBuf::from(format!("/proc/42/ns/{name}"));
+        assert_eq!(joined, ["ipc", "net", "uts"].map(of_pause));
+        assert_eq!(namespaces.join_pid, Some(of_pause("pid")));
+        assert_eq!(namespaces.new.contains(CloneFlags::CLONE_NEWPID), nested);
+        assert!(!namespaces.new.contains(CloneFlags::CLONE_NEWNET));
+        assert_eq!(plan.hostname, None, "the pod's name is the pod's");
+    }
+}
+
+#[test]
+fn a_pod_has_one_dev_shm() {
+    let asked = r#"{"destination": "/dev/shm", "type": "tmpfs", "options": ["nodev", "size=1m"]}"#;
+    for mounts in ["", asked] {
+        let plan = plan_of(&config(&namespaces(&ALL), mounts), &in_pod(false)).unwrap();
+        let [shm] = plan.mounts.as_slice() else { panic!("{:?}", plan.mounts) };
+        let path = PathBuf::from("/proc/42/root/dev/shm");
+        assert_eq!(shm.source, Source::Bind { path, recursive: false });
+    }
+    let own = r#"{"destination": "/dev/shm", "source": "/mine", "options": ["bind"]}"#;
+    let plan = plan_of(&config(&namespaces(&ALL), own), &in_pod(false)).unwrap();
+    let path = PathBuf::from("/mine");
+    assert_eq!(plan.mounts[0].source, Source::Bind { path, recursive: false });
+}
+
+#[test]
+fn a_namespace_with_a_path_is_joined() {
+    let linux = r#"{"namespaces": [{"type": "pid", "path": "/proc/1/ns/pid"}, {"type": "mount"},
+                                   {"type": "network", "path": "/run/netns/a"}]}"#;
+    let plan = plan_of(&config(linux, ""), &Options::default()).unwrap();
+    assert_eq!(plan.namespaces.shape, Shape::Shared);
+    assert_eq!(plan.namespaces.join[0].path, Path::new("/run/netns/a"));
+    assert_eq!(plan.namespaces.new, CloneFlags::CLONE_NEWNS);
+}
+
+#[test]
+fn the_program_is_looked_for_in_path() {
+    let plan = plan_of(&config(&namespaces(&ALL), ""), &Options::default()).unwrap();
+    let Executable::Search(places) = plan.process.executable else { panic!() };
+    assert_eq!(places, [c"/sbin/sh".to_owned(), c"/bin/sh".to_owned()]);
+}
+
+#[test]
+fn an_absent_set_of_capabilities_is_empty() {
+    let plan = plan_of(&config(&namespaces(&ALL), ""), &Options::default()).unwrap();
+    assert_eq!(plan.process.identity.capabilities, Default::default());
+}
+
+#[test]
+fn what_cannot_be_granted_is_a_warning() {
+    let config = config(&namespaces(&ALL), "").replace(
+        r#""args""#,
+        r#""capabilities": {"permitted": ["CAP_KILL", "CAP_SYS_BOOT"],
+                            "effective": ["CAP_KILL", "CAP_CHOWN"], "ambient": ["CAP_KILL"]},
+           "args""#,
+    );
+    let spec: Spec = serde_json::from_str(&config).unwrap();
+    let facts = Facts { permitted: 1 << 5 | 1 };
+    let plan = Plan::build(&spec, Path::new("/b"), &Options::default(), &facts).unwrap();
+    let sets = plan.process.identity.capabilities;
+    assert_eq!((sets.permitted, sets.effective, sets.ambient), (1 << 5, 1 << 5, 0));
+    let wanted = "process.capabilities: cannot be granted: CAP_CHOWN, CAP_KILL, CAP_SYS_BOOT";
+    assert_eq!(plan.warnings, [wanted]);
+}
+
+#[test]
+fn an_option_that_nobody_knows_is_named() {
+    for (mount, error) in [
+        (
+            r#"{"destination": "/a", "source": "/x", "options": ["bind", "size=1"]}"#,
+            "mounts[/a].options: size: no such option of a bind mount",
+        ),
+        (
+            r#"{"destination": "/a", "type": "bind", "options": []}"#,
+            "mounts[/a].options: bind: a bind mount needs a source",
+        ),
+        (
+            r#"{"destination": "/a", "type": "tmpfs", "options": ["tmpcopyup"]}"#,
+            "mounts[/a].options: tmpcopyup: not supported by this version of peapod",
+        ),
+    ] {
+        let refused = plan_of(&config(&namespaces(&ALL), mount), &Options::default());
+        assert_eq!(refused.unwrap_err().to_string(), error);
+    }
+}
+
+#[test]
+fn sysctls_take_both_separators() {
+    for (key, file) in [
+        ("net.ipv4.ip_forward", "sys/net/ipv4/ip_forward"),
+        ("net/ipv4/conf/eth0.100/forwarding", "sys/net/ipv4/conf/eth0.100/forwarding"),
+        ("net.ipv4.conf.eth0/100.forwarding", "sys/net/ipv4/conf/eth0.100/forwarding"),
+    ] {
+        assert_eq!(sysctl_file(key), file);
+    }
+}

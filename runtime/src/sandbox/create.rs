@@ -5,7 +5,6 @@ use crate::cgroup::DEFAULT_PARENT;
 use crate::container::{Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
-use crate::plan::Facts;
 use crate::sys::socket;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -16,7 +15,8 @@ pub enum PidMode {
     /// All are in the PID namespace of pause, which reaps their orphans.
     #[default]
     Shared,
-    /// Each has a PID namespace of its own below that of pause, where its first process is number 1.
+    /// Each has a PID namespace of its own below that of pause, where its first
+    /// process is number 1.
     Nested,
 }
 
@@ -57,7 +57,7 @@ pub struct Namespaces {
 ///
 /// Every error of this library; whichever it is, nothing of the sandbox is left.
 pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> Result<Created> {
-    let plan = plan::build(hostname, &Facts::probe()?)?;
+    let plan = plan::build(hostname)?;
     let (ours, theirs) = socket::pair().doing(|| "the link to pause".to_owned())?;
     let sources = Sources::open(&plan, Some(theirs))?;
     let cgroup = format!("{DEFAULT_PARENT}/{id}");

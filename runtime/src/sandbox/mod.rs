@@ -1,4 +1,5 @@
-//! A sandbox: the pause process of a pod, the namespaces that it holds, and the cgroup that all of the pod is in.
+//! A sandbox: the pause process of a pod, the namespaces that it holds, and the cgroup that all of
+//! the pod is in.
 //!
 //! Pause comes to be like any container, by a plan; only that the plan is built in, not read.
 
@@ -36,7 +37,8 @@ fn lock(root: &Root, id: &str) -> Result<(Locked, State)> {
 fn members(root: &Root, id: &str) -> Result<Vec<State>> {
     let mut members = Vec::new();
     for other in root.ids()? {
-        // One that is being created or deleted, or is corrupt, has its processes in the pod's cgroup all the same.
+        // One that is being created or deleted, or is corrupt, has its processes in the pod's
+        // cgroup all the same.
         let Ok(state) = root.open_entry(&other).and_then(|entry| State::load(&entry)) else {
             continue;
         };

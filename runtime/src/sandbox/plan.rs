@@ -4,10 +4,10 @@ use super::PidMode;
 use crate::error::{Error, Result};
 use crate::plan::seccomp::Filter;
 use crate::plan::{
-    CgroupPlan, Executable, Facts, Identity, Mount, Namespaces, Parameter, Plan, Process, Root,
-    Shape, Source, Stdio, Target,
+    CgroupPlan, Executable, Identity, Mount, Namespaces, Parameter, Plan, Process, Root, Shape,
+    Source, Stdio, Target,
 };
-use crate::sys::identity::Capabilities;
+use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
 use crate::sys::process::{CloneFlags, Strings};
 use crate::sys::seccomp::PAUSE_CALLS;
@@ -16,19 +16,22 @@ use std::ffi::CString;
 /// The size of a pod's `/dev/shm`: what Kubernetes, Docker and podman give.
 const SHM_SIZE: &std::ffi::CStr = c"65536k";
 
-/// The last process of the node that the kernel should kill for want of memory, but for the kubelet's own: Kubernetes'
-/// value for its pause.
+/// The last process of the node that the kernel should kill for want of memory, but for the
+/// kubelet's own: Kubernetes' value for its pause.
 pub(super) const OOM_SCORE: i32 = -998;
 
-/// Kubernetes' user of pause. Not root: pending signals are counted by user, and when a user has too many of them the
-/// kernel delivers a forged SIGTERM without what tells that it is forged.
-const USER: u32 = 65535;
+/// Kubernetes' user of pause, with other real ids. Not root: pending signals are counted by user,
+/// and when a user has too many of them the kernel delivers a forged SIGTERM without what tells that
+/// it is forged. And real ids that differ: a process of the pod that takes on pause's ids could
+/// otherwise lower its limits (prlimit(2) compares all six), to the same end.
+const IDS: Ids = Ids { real: 65534, effective: 65535 };
 
 /// Plans the pause process of a sandbox. `hostname` is the pod's.
 ///
-/// Its root is an empty, read-only tmpfs with the pod's `/dev/shm` in it: a container with `CAP_SYS_PTRACE` that shares
-/// its PID namespace reaches `/proc/1/root`, where there must be nothing of the host.
-pub(super) fn build(hostname: Option<&str>, facts: &Facts) -> Result<Plan> {
+/// Its root is an empty, read-only tmpfs with the pod's `/dev/shm` in it: a container with
+/// `CAP_SYS_PTRACE` that shares its PID namespace reaches `/proc/1/root`, where there must be
+/// nothing of the host.
+pub(super) fn build(hostname: Option<&str>) -> Result<Plan> {
     let hostname = hostname.map(checked_hostname).transpose()?;
     Ok(Plan {
         namespaces: Namespaces {
@@ -49,7 +52,7 @@ pub(super) fn build(hostname: Option<&str>, facts: &Facts) -> Result<Plan> {
         sysctls: Vec::new(),
         readonly_paths: Vec::new(),
         masked_paths: Vec::new(),
-        process: process(facts)?,
+        process: process()?,
         cgroup: CgroupPlan::default(),
         warnings: Vec::new(),
     })
@@ -79,7 +82,7 @@ fn shm() -> Result<Mount> {
     })
 }
 
-fn process(facts: &Facts) -> Result<Process> {
+fn process() -> Result<Process> {
     Ok(Process {
         executable: Executable::Pause,
         stdio: Stdio::Closed,
@@ -89,12 +92,11 @@ fn process(facts: &Facts) -> Result<Process> {
         envp: Strings::new(Vec::new()),
         cwd: Target::new("", "/")?,
         identity: Identity {
-            uid: USER,
-            gid: USER,
+            uid: IDS,
+            gid: IDS,
             groups: Vec::new(),
             umask: 0o077,
             capabilities: Capabilities::default(),
-            last_capability: facts.last_capability,
         },
         limits: Vec::new(),
         oom_score_adj: Some(OOM_SCORE),
@@ -103,7 +105,8 @@ fn process(facts: &Facts) -> Result<Process> {
     })
 }
 
-/// The kernel's limit (`__NEW_UTS_LEN`), and no character that a resolver or a prompt would stumble over.
+/// The kernel's limit (`__NEW_UTS_LEN`), and no character that a resolver or a prompt
+/// would stumble over.
 fn checked_hostname(name: &str) -> Result<CString> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     if name.is_empty() || name.len() > 64 || !name.chars().all(is_allowed) {

@@ -15,13 +15,15 @@ const PAUSE_PATIENCE: Duration = Duration::from_millis(500);
 /// How long the kernel may take to end what is killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Ends all containers of the sandbox `id`, with one grace period for all, then pause. Returns when no process is left.
+/// Ends all containers of the sandbox `id`, with one grace period for all, then pause. Returns when
+/// no process is left.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`]; [`Error::Timeout`] if processes are left that even SIGKILL does not end.
 pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
-    // The lock is not held for the grace period, so that another stop with a shorter one finds its way.
+    // The lock is not held for the grace period, so that another stop with a shorter one
+    // finds its way.
     let (pause, cgroup) = {
         let (locked, state) = lock(root, id)?;
         let pause = state.init.as_ref().map_or(Ok(None), |init| init.open_alive())?;
@@ -32,10 +34,10 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
         match root.open_entry(&state.id) {
             // Deleted since it was listed.
             Err(Error::NotFound(_)) => {}
-            entry => stopping.push(Stopping::new(entry?, state)?),
+            entry => stopping.push(Stopping::new(&entry?, state)?),
         }
     }
-    terminate(stopping, grace_period)?;
+    terminate(&stopping, grace_period)?;
     let Some(cgroup) = cgroup else { return Ok(()) };
     if let Some(pause) = pause {
         ask_pause(pause.as_fd(), &cgroup)?;
@@ -49,8 +51,8 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
     Err(Error::Timeout(format!("sandbox {id}: SIGKILL did not end {left:?}")))
 }
 
-/// Lets pause end by itself. Its descriptor does not tell when it has: the end of a PID namespace is not over before its
-/// members are reaped, whoever their parents are. Its cgroup does.
+/// Lets pause end by itself. Its descriptor does not tell when it has: the end of a PID namespace
+/// is not over before its members are reaped, whoever their parents are. Its cgroup does.
 fn ask_pause(pause: BorrowedFd<'_>, cgroup: &Cgroup) -> Result<()> {
     if cgroup.is_frozen()? {
         cgroup.thaw()?;

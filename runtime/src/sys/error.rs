@@ -8,7 +8,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// A system call that failed: `openat2(7, "proc", O_PATH): ENOENT: No such file or directory`.
 ///
-/// The text is inline and cut where it would not fit, so that making, sending and printing an error needs no memory.
+/// The text is inline and cut where it would not fit, so that making, sending and printing an error
+/// needs no memory.
 #[derive(Clone, Copy)]
 pub struct Error {
     call: Text<24>,

@@ -3,7 +3,9 @@
 use super::error::{Error, Result, check, explain, from_io};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OpenHow, RenameFlags, ResolveFlag, SealFlag};
-use nix::sys::stat::{FileStat, Mode};
+use nix::sys::stat::{self, FileStat, Mode};
+use nix::sys::statfs::fstatfs;
+use nix::sys::uio::pread;
 use nix::unistd::{AccessFlags, UnlinkatFlags};
 use std::ffi::CStr;
 use std::fs::File;
@@ -13,8 +15,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 pub(crate) use nix::fcntl::{AT_FDCWD, OFlag};
 pub(crate) use nix::sys::stat::SFlag;
 
-/// `EAGAIN` of openat2 means that a rename was seen under way. runc met start failures of 3 % with 32 tries under a
-/// storm of renames, and 0.12 % with 128.
+/// `EAGAIN` of openat2 means that a rename was seen under way. runc met start failures of 3 % with
+/// 32 tries under a storm of renames, and 0.12 % with 128.
 const OPENAT2_TRIES: usize = 128;
 
 /// Opens a path of the host.
@@ -23,7 +25,8 @@ pub(crate) fn open(path: &CStr, flags: OFlag) -> Result<OwnedFd> {
     explain(opened, "openat", format_args!("AT_FDCWD, {path:?}, {flags:?}"))
 }
 
-/// Opens a path as a process whose root is `root` would, except that magic links (`/proc/PID/fd/N`) are refused.
+/// Opens a path as a process whose root is `root` would, except that magic links
+/// (`/proc/PID/fd/N`) are refused.
 pub(crate) fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> Result<OwnedFd> {
     let resolve = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     openat2(root, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
@@ -62,7 +65,7 @@ pub(crate) fn open_or_create(dir: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd
 }
 
 pub(crate) fn mkdirat(dir: BorrowedFd<'_>, path: &CStr, mode: u32) -> Result<()> {
-    let made = nix::sys::stat::mkdirat(dir, path, Mode::from_bits_truncate(mode));
+    let made = stat::mkdirat(dir, path, Mode::from_bits_truncate(mode));
     explain(made, "mkdirat", format_args!("{}, {path:?}, {mode:#o}", dir.as_raw_fd()))
 }
 
@@ -74,7 +77,7 @@ pub(crate) fn mknodat(
     mode: u32,
     device: u64,
 ) -> Result<()> {
-    let made = nix::sys::stat::mknodat(dir, path, kind, Mode::from_bits_truncate(mode), device);
+    let made = stat::mknodat(dir, path, kind, Mode::from_bits_truncate(mode), device);
     explain(made, "mknodat", format_args!("{}, {path:?}, {kind:?}|{mode:#o}", dir.as_raw_fd()))
 }
 
@@ -100,12 +103,12 @@ pub(crate) fn renameat(dir: BorrowedFd<'_>, from: &CStr, to: &CStr) -> Result<()
 }
 
 pub(crate) fn fstat(fd: BorrowedFd<'_>) -> Result<FileStat> {
-    explain(nix::sys::stat::fstat(fd), "fstat", format_args!("{}", fd.as_raw_fd()))
+    explain(stat::fstat(fd), "fstat", format_args!("{}", fd.as_raw_fd()))
 }
 
 /// What is at `path`, without following a symbolic link there.
 pub(crate) fn fstatat(dir: BorrowedFd<'_>, path: &CStr) -> Result<FileStat> {
-    let found = nix::sys::stat::fstatat(dir, path, AtFlags::AT_SYMLINK_NOFOLLOW);
+    let found = stat::fstatat(dir, path, AtFlags::AT_SYMLINK_NOFOLLOW);
     explain(found, "fstatat", format_args!("{}, {path:?}", dir.as_raw_fd()))
 }
 
@@ -123,18 +126,17 @@ pub(crate) fn kind_of(stat: &FileStat) -> SFlag {
 }
 
 pub(crate) fn device_number(major: u64, minor: u64) -> u64 {
-    nix::sys::stat::makedev(major, minor)
+    stat::makedev(major, minor)
 }
 
 /// Whether `stat` is the character device `major:minor`.
 pub(crate) fn is_device(stat: &FileStat, major: u64, minor: u64) -> bool {
-    stat.st_mode & libc::S_IFMT == libc::S_IFCHR
-        && stat.st_rdev == nix::sys::stat::makedev(major, minor)
+    stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == stat::makedev(major, minor)
 }
 
 /// The `statfs` magic number of the file system that `fd` is on.
 pub(crate) fn filesystem_magic(fd: BorrowedFd<'_>) -> Result<i64> {
-    let found = nix::sys::statfs::fstatfs(fd);
+    let found = fstatfs(fd);
     Ok(explain(found, "fstatfs", format_args!("{}", fd.as_raw_fd()))?.filesystem_type().0)
 }
 
@@ -167,11 +169,12 @@ pub(crate) fn chroot(path: &CStr) -> Result<()> {
     explain(nix::unistd::chroot(path), "chroot", format_args!("{path:?}"))
 }
 
-/// Whether the working directory can be named from the root. It cannot when it was reached through a descriptor of
-/// another mount namespace, as in CVE-2024-21626.
+/// Whether the working directory can be named from the root. It cannot when it was reached through
+/// a descriptor of another mount namespace, as in CVE-2024-21626.
 pub(crate) fn cwd_is_below_root() -> Result<bool> {
     let mut path = [0_u8; libc::PATH_MAX as usize];
-    // The system call, not libc's getcwd: that one walks the tree when the kernel says "(unreachable)".
+    // The system call, not libc's getcwd: that one walks the tree when the kernel says
+    // "(unreachable)".
     // SAFETY: the kernel writes at most `path.len()` bytes into `path`.
     let returned = unsafe { libc::syscall(libc::SYS_getcwd, path.as_mut_ptr(), path.len()) };
     check(returned, "getcwd", format_args!(""))?;
@@ -185,11 +188,11 @@ pub(crate) fn is_executable(path: &CStr) -> Result<()> {
 }
 
 pub(crate) fn stat(path: &CStr) -> Result<FileStat> {
-    explain(nix::sys::stat::stat(path), "stat", format_args!("{path:?}"))
+    explain(stat::stat(path), "stat", format_args!("{path:?}"))
 }
 
 pub(crate) fn umask(mask: u32) {
-    let _previous = nix::sys::stat::umask(Mode::from_bits_truncate(mask));
+    let _previous = stat::umask(Mode::from_bits_truncate(mask));
 }
 
 /// Writes all of `bytes` in one call, as the files of procfs and cgroupfs need it.
@@ -258,8 +261,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Unlocked by name and not by closing: a child that was cloned meanwhile shares this open file, and the lock
-        // would live as long as its copy. A failure leaves just that.
+        // Unlocked by name and not by closing: a child that was cloned meanwhile shares this open
+        // file, and the lock would live as long as its copy. A failure leaves just that.
         let _ = flock(self.0.as_fd(), libc::LOCK_UN);
     }
 }
@@ -272,8 +275,9 @@ fn flock(fd: BorrowedFd<'_>, operation: libc::c_int) -> Result<()> {
 
 /// Closes every descriptor from `first` on but those in `keep`.
 ///
-/// Really closed, not only marked: execve resolves `/proc/self/fd/N` before it closes what is marked (CVE-2024-21626).
-/// The caller must own what it closes: this is for a process on its way to exec.
+/// Really closed, not only marked: execve resolves `/proc/self/fd/N` before it closes what
+/// is marked (CVE-2024-21626). The caller must own what it closes: this is for a process on
+/// its way to exec.
 pub(crate) fn close_all_but(first: RawFd, keep: &mut [RawFd]) -> Result<()> {
     keep.sort_unstable();
     let mut from = first;
@@ -287,24 +291,28 @@ pub(crate) fn close_all_but(first: RawFd, keep: &mut [RawFd]) -> Result<()> {
 }
 
 fn close_range(first: RawFd, last: RawFd) -> Result<()> {
-    // SAFETY: only numbers are passed. Descriptors that other values of this process own are closed below them, which
-    // the contract of `close_all_but` allows: such a process runs no destructor any more.
+    // SAFETY: only numbers are passed. Descriptors that other values of this process own are
+    // closed below them, which the contract of `close_all_but` allows: such a process runs no
+    // destructor any more.
     let returned = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     check(returned, "close_range", format_args!("{first}, {last}, 0")).map(drop)
 }
 
 /// Puts `new` in the place of the open descriptor `old`, closed by execve.
-pub(crate) fn replace(old: BorrowedFd<'_>, new: OwnedFd) -> Result<()> {
+pub(crate) fn replace(old: BorrowedFd<'_>, new: BorrowedFd<'_>) -> Result<()> {
     let (from, to) = (new.as_raw_fd(), old.as_raw_fd());
-    // SAFETY: `to` is an open descriptor, and stays one: its owner now has another file under the same number.
+    // SAFETY: `to` is an open descriptor, and stays one: its owner now has another file under
+    // the same number.
     let returned = unsafe { libc::dup3(from, to, libc::O_CLOEXEC) };
     check(returned.into(), "dup3", format_args!("{from}, {to}, O_CLOEXEC")).map(drop)
 }
 
-/// The same open file under a number of 10 or above, so that the low ones are free to be given to a program.
+/// The same open file under a number of 10 or above, so that the low ones are free to be
+/// given to a program.
 pub(crate) fn lift(fd: OwnedFd) -> Result<OwnedFd> {
     let lifted = nix::fcntl::fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(10));
     let number = explain(lifted, "fcntl", format_args!("{}, F_DUPFD_CLOEXEC", fd.as_raw_fd()))?;
+    drop(fd);
     Ok(owned(number.into()))
 }
 
@@ -314,14 +322,16 @@ pub(crate) fn dup_to(fd: BorrowedFd<'_>, number: RawFd) -> Result<()> {
         let kept = nix::fcntl::fcntl(fd, FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()));
         return explain(kept, "fcntl", format_args!("{number}, F_SETFD, 0")).map(drop);
     }
-    // SAFETY: as for `close_range`: only a process on its way to exec calls this, no destructor follows.
+    // SAFETY: as for `close_range`: only a process on its way to exec calls this, no
+    // destructor follows.
     let returned = unsafe { libc::dup3(fd.as_raw_fd(), number, 0) };
     check(returned.into(), "dup3", format_args!("{}, {number}", fd.as_raw_fd())).map(drop)
 }
 
 /// A file in memory that nobody can change any more, for execution alone.
 pub(crate) fn sealed_memfd(name: &CStr, bytes: &[u8], mode: u32) -> Result<OwnedFd> {
-    /// Linux 6.3: say that this file is meant to be executed, else `vm.memfd_noexec=1` clears the mode bits.
+    /// Linux 6.3: say that this file is meant to be executed, else `vm.memfd_noexec=1` clears
+    /// the mode bits.
     const MFD_EXEC: libc::c_uint = 0x10;
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
     let memfd = match memfd_create(name, flags | MFD_EXEC) {
@@ -332,7 +342,7 @@ pub(crate) fn sealed_memfd(name: &CStr, bytes: &[u8], mode: u32) -> Result<Owned
     let mut file = File::from(memfd);
     write_all(&mut file, bytes)?;
     let mode = Mode::from_bits_truncate(mode);
-    explain(nix::sys::stat::fchmod(&file, mode), "fchmod", format_args!("{mode:?}"))?;
+    explain(stat::fchmod(&file, mode), "fchmod", format_args!("{mode:?}"))?;
     let seals = SealFlag::F_SEAL_WRITE
         | SealFlag::F_SEAL_SHRINK
         | SealFlag::F_SEAL_GROW
@@ -364,7 +374,7 @@ pub(crate) fn open_parent(dir: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// Reads the beginning of a file, also of one that was read before.
 pub(crate) fn read_from_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
     loop {
-        match nix::sys::uio::pread(fd, buffer, 0) {
+        match pread(fd, buffer, 0) {
             Err(Errno::EINTR) => {}
             read => return explain(read, "pread", format_args!("{}", fd.as_raw_fd())),
         }
@@ -374,7 +384,8 @@ pub(crate) fn read_from_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<u
 /// Takes charge of a descriptor that a system call just returned.
 pub(super) fn owned(returned: libc::c_long) -> OwnedFd {
     let number = RawFd::try_from(returned).unwrap_or(-1);
-    // SAFETY: callers pass what a successful call returned: a new descriptor, which nothing else owns yet.
+    // SAFETY: callers pass what a successful call returned: a new descriptor, which nothing
+    // else owns yet.
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 

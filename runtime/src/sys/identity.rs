@@ -2,6 +2,7 @@
 
 use super::error::{Error, Result, check, explain};
 use nix::errno::Errno;
+use nix::sys::prctl;
 use std::ffi::CStr;
 
 /// The five capability sets, each a mask with bit `1 << CAP_*`.
@@ -51,22 +52,25 @@ pub(crate) fn capset(sets: &Capabilities) -> Result<()> {
     check(returned, "capset", format_args!("{sets:x?}")).map(drop)
 }
 
-/// Takes every capability that `keep` lacks, up to `last`, out of the bounding set.
-pub(crate) fn limit_bounding_set(keep: u64, last: u8) -> Result<()> {
-    for capability in 0..=last {
-        if keep & (1 << capability) == 0 {
-            prctl(libc::PR_CAPBSET_DROP, capability.into(), 0, "PR_CAPBSET_DROP")?;
+/// Takes every capability that `keep` lacks out of the bounding set, those included that only a
+/// newer kernel knows.
+pub(crate) fn limit_bounding_set(keep: u64) -> Result<()> {
+    for capability in (0..u64::BITS).filter(|capability| keep & (1 << capability) == 0) {
+        match prctl(libc::PR_CAPBSET_DROP, capability.into(), 0, "PR_CAPBSET_DROP") {
+            // Past the last one.
+            Err(error) if error.errno() == Errno::EINVAL => break,
+            dropped => dropped?,
         }
     }
     Ok(())
 }
 
 /// Makes the ambient set `mask`.
-pub(crate) fn set_ambient(mask: u64, last: u8) -> Result<()> {
+pub(crate) fn set_ambient(mask: u64) -> Result<()> {
     let clear = libc::PR_CAP_AMBIENT_CLEAR_ALL.cast_unsigned().into();
     prctl(libc::PR_CAP_AMBIENT, clear, 0, "PR_CAP_AMBIENT_CLEAR_ALL")?;
     let raise = libc::PR_CAP_AMBIENT_RAISE.cast_unsigned().into();
-    for capability in (0..=last).filter(|capability| mask & (1 << capability) != 0) {
+    for capability in (0..u64::BITS).filter(|capability| mask & (1 << capability) != 0) {
         prctl(libc::PR_CAP_AMBIENT, raise, capability.into(), "PR_CAP_AMBIENT_RAISE")?;
     }
     Ok(())
@@ -81,8 +85,8 @@ pub(crate) fn set_no_new_privs() -> Result<()> {
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, "PR_SET_NO_NEW_PRIVS")
 }
 
-/// Hides this process's memory, root and descriptors from all but `CAP_SYS_PTRACE` (CVE-2016-9962). Children inherit
-/// it; execve ends it.
+/// Hides this process's memory, root and descriptors from all but `CAP_SYS_PTRACE` (CVE-2016-9962).
+/// Children inherit it; execve ends it.
 pub(crate) fn set_not_dumpable() -> Result<()> {
     prctl(libc::PR_SET_DUMPABLE, 0, 0, "PR_SET_DUMPABLE")
 }
@@ -94,26 +98,48 @@ fn prctl(option: libc::c_int, a: libc::c_ulong, b: libc::c_ulong, name: &str) ->
     check(returned.into(), "prctl", format_args!("{name}, {a}, {b}")).map(drop)
 }
 
-/// Becomes `uid` and `gid` with the supplementary groups `groups`, and makes sure of it.
+/// The ids of a process: real, and effective and saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids {
+    pub(crate) real: u32,
+    pub(crate) effective: u32,
+}
+
+impl Ids {
+    pub(crate) fn all(id: u32) -> Self {
+        Self { real: id, effective: id }
+    }
+}
+
+/// Becomes the user `uid` of the group `gid` with the supplementary `groups`, and makes sure of it.
 ///
-/// The raw calls: libc's own signal every thread, which a process between clone and exec does not have.
-pub(crate) fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+/// The raw calls: libc's own signal every thread, which a process between clone and exec does not
+/// have.
+pub(crate) fn become_user(uid: Ids, gid: Ids, groups: &[u32]) -> Result<()> {
     // SAFETY: the kernel reads `len` ids from `groups`.
     let returned = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
     check(returned, "setgroups", format_args!("{groups:?}"))?;
+    let Ids { real, effective } = gid;
     // SAFETY: only numbers are passed.
-    let returned = unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) };
-    check(returned, "setresgid", format_args!("{gid}, {gid}, {gid}"))?;
+    let returned = unsafe { libc::syscall(libc::SYS_setresgid, real, effective, effective) };
+    check(returned, "setresgid", format_args!("{real}, {effective}, {effective}"))?;
+    let Ids { real, effective } = uid;
     // SAFETY: only numbers are passed.
-    let returned = unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) };
-    check(returned, "setresuid", format_args!("{uid}, {uid}, {uid}"))?;
+    let returned = unsafe { libc::syscall(libc::SYS_setresuid, real, effective, effective) };
+    check(returned, "setresuid", format_args!("{real}, {effective}, {effective}"))?;
+    let is = |id: Ids, real: u32, effective: u32| (id.real, id.effective) == (real, effective);
     // An id of u32::MAX means "leave as it is" and succeeds: a container would run as root.
-    let (now_uid, now_gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
-    if (now_uid, now_gid) == (uid, gid) {
+    if is(uid, nix::unistd::getuid().as_raw(), nix::unistd::geteuid().as_raw())
+        && is(gid, nix::unistd::getgid().as_raw(), nix::unistd::getegid().as_raw())
+    {
         return Ok(());
     }
-    Err(Error::new("setresuid", format_args!("{uid}: still {now_uid}:{now_gid}"), Errno::EPERM))
+    Err(Error::new("setresuid", format_args!("{uid:?}, {gid:?}: not changed"), Errno::EPERM))
 }
+
+/// `RLIMIT_SIGPENDING` and no limit, of prlimit(2).
+pub(crate) const SIGPENDING: u32 = libc::RLIMIT_SIGPENDING;
+pub(crate) const UNLIMITED: u64 = libc::RLIM_INFINITY;
 
 /// A resource limit: soft and hard value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +153,8 @@ pub(crate) struct Limit {
 pub(crate) fn prlimit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Limit> {
     let mut old = Limit { soft: 0, hard: 0 };
     let wanted = new.map_or(std::ptr::null(), std::ptr::from_ref);
-    // SAFETY: both structs have the layout of rlimit64; `wanted` may be null; the kernel writes only `old`.
+    // SAFETY: both structs have the layout of rlimit64; `wanted` may be null; the kernel
+    // writes only `old`.
     let returned =
         unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, wanted, &raw mut old) };
     check(returned, "prlimit64", format_args!("{pid}, {resource}, {new:?}"))?;
@@ -135,5 +162,5 @@ pub(crate) fn prlimit(pid: i32, resource: u32, new: Option<&Limit>) -> Result<Li
 }
 
 pub(crate) fn set_name(name: &CStr) -> Result<()> {
-    explain(nix::sys::prctl::set_name(name), "prctl", format_args!("PR_SET_NAME, {name:?}"))
+    explain(prctl::set_name(name), "prctl", format_args!("PR_SET_NAME, {name:?}"))
 }

@@ -1,6 +1,7 @@
-//! The kernel: one file per family of calls, under the kernel's own names. The only module with `unsafe`.
+//! The kernel: one file per family of calls, under the kernel's own names. The only module
+//! with `unsafe`.
 //!
-//! Nothing in the files that [`init`](crate::init) uses allocates: paths are C strings, and an [`Error`] holds its
+//! Nothing in the files that `init` uses allocates: paths are C strings, and an [`Error`] holds its
 //! text inline, so that a process between clone and exec may fail with the same words as any other.
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 

@@ -4,6 +4,7 @@ use super::error::{Result, check, explain};
 use super::file::owned;
 use nix::errno::Errno;
 use std::ffi::CStr;
+use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 // include/uapi/linux/mount.h, under its own names.
@@ -49,8 +50,9 @@ impl Depth {
     }
 }
 
-/// A change of mount attributes: bits of `MOUNT_ATTR_*`, and a propagation (`MS_PRIVATE` …) or 0 to leave it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A change of mount attributes: bits of `MOUNT_ATTR_*`, and a propagation (`MS_PRIVATE` …) or
+/// 0 to leave it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(crate) struct Attributes {
     pub(crate) set: u64,
@@ -62,6 +64,13 @@ pub(crate) struct Attributes {
 impl Attributes {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { set, clear, propagation, .. } = self;
+        write!(f, "set {set:#x}, clear {clear:#x}, propagation {propagation:#x}")
     }
 }
 
@@ -83,7 +92,8 @@ impl Filesystem {
             None => (FSCONFIG_SET_FLAG, std::ptr::null()),
         };
         let fd = self.0.as_raw_fd();
-        // SAFETY: `key` and `text` are C strings, or null where the command takes none, and outlive the call.
+        // SAFETY: `key` and `text` are C strings, or null where the command takes none, and
+        // outlive the call.
         let returned =
             unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, key.as_ptr(), text, 0) };
         let value = value.unwrap_or_default();
@@ -94,7 +104,8 @@ impl Filesystem {
     pub(crate) fn set_fd(&self, key: &CStr, value: BorrowedFd<'_>) -> Result<()> {
         let (fd, aux) = (self.0.as_raw_fd(), value.as_raw_fd());
         let no_value = std::ptr::null::<libc::c_char>();
-        // SAFETY: `key` is a C string that outlives the call; both descriptors are open; this command takes no value.
+        // SAFETY: `key` is a C string that outlives the call; both descriptors are open; this
+        // command takes no value.
         let returned = unsafe {
             libc::syscall(libc::SYS_fsconfig, fd, FSCONFIG_SET_FD, key.as_ptr(), no_value, aux)
         };
@@ -115,7 +126,8 @@ impl Filesystem {
     }
 }
 
-/// A detached copy of the mount at `path`: what `mount --bind` would attach. With an empty path, of `dir` itself.
+/// A detached copy of the mount at `path`: what `mount --bind` would attach. With an empty path,
+/// of `dir` itself.
 pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, depth: Depth) -> Result<OwnedFd> {
     let number = dir.as_raw_fd();
     let flags = OPEN_TREE_CLONE
@@ -145,16 +157,18 @@ pub(crate) fn mount_setattr(
     let fd = mount.as_raw_fd();
     let flags = libc::AT_EMPTY_PATH.cast_unsigned() | depth.flag();
     let size = size_of::<Attributes>();
-    // SAFETY: the path is an empty C string; the kernel reads `size` bytes of `attributes`, which has its C layout.
+    // SAFETY: the path is an empty C string; the kernel reads `size` bytes of `attributes`, which
+    // has its C layout.
     let returned = unsafe {
         libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), flags, attributes, size)
     };
-    check(returned, "mount_setattr", format_args!("{fd}, {attributes:x?}")).map(drop)
+    check(returned, "mount_setattr", format_args!("{fd}, {attributes:?}")).map(drop)
 }
 
 /// Makes the working directory, a mount point, the root, and what was the root unreachable.
 ///
-/// `pivot_root(".", ".")` stacks the old root on the new one, where it is then detached: no directory is needed for it.
+/// `pivot_root(".", ".")` stacks the old root on the new one, where it is then detached: no
+/// directory is needed for it.
 pub(crate) fn pivot_to_cwd() -> Result<()> {
     explain(nix::unistd::pivot_root(c".", c"."), "pivot_root", format_args!("\".\", \".\""))?;
     let flags = nix::mount::MntFlags::MNT_DETACH;

@@ -32,7 +32,8 @@ pub(crate) fn kind_of(fd: BorrowedFd<'_>) -> Result<Option<CloneFlags>> {
     Ok(Some(CloneFlags::from_bits_retain(kind)))
 }
 
-/// Runs `act` inside the mount namespace `other`, and comes back to the caller's namespace, root and directory.
+/// Runs `act` inside the mount namespace `other`, and comes back to the caller's namespace, root
+/// and directory.
 pub(crate) fn within_mount_namespace<T>(
     other: BorrowedFd<'_>,
     act: impl FnOnce() -> Result<T>,

@@ -3,8 +3,8 @@
 use super::error::{Error, Result, check, explain};
 use super::file::owned;
 use nix::errno::Errno;
-use nix::sys::signal::Signal;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -58,10 +58,11 @@ struct CloneArgs {
 
 /// Clones this process, memory and all, as fork does.
 ///
-/// Refuses with `EINVAL` if this process has more than one thread: another one might hold a lock, of the allocator's
-/// say, that nobody would ever let go in the child.
+/// Refuses with `EINVAL` if this process has more than one thread: another one might hold a lock,
+/// of the allocator's say, that nobody would ever let go in the child.
 pub(crate) fn clone3(birth: Birth<'_>) -> Result<Cloned> {
-    // CLONE_THREAD, without effect on a process with one thread, is refused for one with more (unshare(2)).
+    // CLONE_THREAD, without effect on a process with one thread, is refused for one with
+    // more (unshare(2)).
     super::namespace::unshare(CloneFlags::CLONE_THREAD)?;
     let mut pidfd: libc::c_int = -1;
     let mut args = CloneArgs {
@@ -69,7 +70,8 @@ pub(crate) fn clone3(birth: Birth<'_>) -> Result<Cloned> {
         pidfd: (&raw mut pidfd) as u64,
         ..CloneArgs::default()
     };
-    // With CLONE_PARENT the child takes the exit signal of the process that it becomes a sibling of.
+    // With CLONE_PARENT the child takes the exit signal of the process that it
+    // becomes a sibling of.
     if !birth.flags.contains(CloneFlags::CLONE_PARENT) {
         args.exit_signal = libc::SIGCHLD as u64;
     }
@@ -77,8 +79,9 @@ pub(crate) fn clone3(birth: Birth<'_>) -> Result<Cloned> {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
     }
-    // SAFETY: without CLONE_VM the child runs on a copy of this memory, and with one thread, checked above, no lock in
-    // it is held by a thread that the copy lacks. `args` has its C layout; `pidfd` outlives the call.
+    // SAFETY: without CLONE_VM the child runs on a copy of this memory, and with one thread,
+    // checked above, no lock in it is held by a thread that the copy lacks. `args` has its C
+    // layout; `pidfd` outlives the call.
     let returned =
         unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<CloneArgs>()) };
     let pid = check(returned, "clone3", format_args!("{:?}", birth.flags))?;
@@ -120,7 +123,7 @@ pub(crate) fn has_ended(pidfd: BorrowedFd<'_>) -> Result<bool> {
 /// Waits for the end of a child of this process, reaps it and says how it ended.
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> Result<WaitStatus> {
     loop {
-        match nix::sys::wait::waitid(Id::PIDFd(pidfd), WaitPidFlag::WEXITED) {
+        match waitid(Id::PIDFd(pidfd), WaitPidFlag::WEXITED) {
             Err(Errno::EINTR) => {}
             result => {
                 return explain(result, "waitid", format_args!("P_PIDFD, {}", pidfd.as_raw_fd()));
@@ -131,7 +134,8 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> Result<WaitStatus> {
 
 /// Ends this process without running anything of it any more.
 pub(crate) fn exit_now(status: i32) -> ! {
-    // SAFETY: `_exit` runs no destructor and no exit handler; nothing in this process is used after it.
+    // SAFETY: `_exit` runs no destructor and no exit handler; nothing in this process is
+    // used after it.
     unsafe { libc::_exit(status) }
 }
 
@@ -141,14 +145,15 @@ pub(crate) fn setsid() -> Result<()> {
 
 /// Gives every signal its default action and unblocks all.
 ///
-/// execve keeps what is ignored, and Rust's runtime ignores SIGPIPE before `main`; so do some callers.
+/// execve keeps what is ignored, and Rust's runtime ignores SIGPIPE before `main`; so
+/// do some callers.
 pub(crate) fn reset_signals() -> Result<()> {
     for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL installs no handler. libc refuses its own signals and the kernel SIGKILL and SIGSTOP, none of
-        // which can have been changed.
+        // SAFETY: SIG_DFL installs no handler. libc refuses its own signals and the kernel SIGKILL
+        // and SIGSTOP, none of which can have been changed.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
-    let unblocked = nix::sys::signal::SigSet::empty().thread_set_mask();
+    let unblocked = SigSet::empty().thread_set_mask();
     explain(unblocked, "rt_sigprocmask", format_args!("SIG_SETMASK, []"))
 }
 

@@ -7,8 +7,9 @@ use nix::errno::Errno;
 pub(crate) type Instruction = libc::sock_filter;
 
 /// The calls that pause makes, and the one that it comes into being by.
-pub(crate) const PAUSE_CALLS: [libc::c_long; 8] = [
+pub(crate) const PAUSE_CALLS: [libc::c_long; 9] = [
     libc::SYS_execveat,
+    libc::SYS_madvise,
     libc::SYS_rt_sigprocmask,
     libc::SYS_prctl,
     libc::SYS_getpid,
@@ -18,7 +19,8 @@ pub(crate) const PAUSE_CALLS: [libc::c_long; 8] = [
     libc::SYS_exit_group,
 ];
 
-/// Loads `filter` for this process. It needs `no_new_privs`, or `CAP_SYS_ADMIN` in its user namespace.
+/// Loads `filter` for this process. It needs `no_new_privs`, or `CAP_SYS_ADMIN` in its
+/// user namespace.
 pub(crate) fn set_filter(filter: &[Instruction]) -> Result<()> {
     let too_long =
         |_| Error::new("seccomp", format_args!("{} instructions", filter.len()), Errno::EINVAL);
@@ -26,7 +28,8 @@ pub(crate) fn set_filter(filter: &[Instruction]) -> Result<()> {
         len: filter.len().try_into().map_err(too_long)?,
         filter: filter.as_ptr().cast_mut(),
     };
-    // SAFETY: the kernel reads `len` instructions from `filter`, which outlives the call, and never writes there.
+    // SAFETY: the kernel reads `len` instructions from `filter`, which outlives the call, and
+    // never writes there.
     let returned = unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
     };

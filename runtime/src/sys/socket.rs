@@ -1,10 +1,12 @@
-//! Unix sockets of the kind SEQPACKET: packets keep their bounds, and a dead peer is an end of file.
+//! Unix sockets of the kind SEQPACKET: packets keep their bounds, and a dead peer is
+//! an end of file.
 
 use super::error::{Result, check, explain};
 use super::file::owned;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, sockopt,
+    self, AddressFamily, Backlog, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    sockopt,
 };
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -14,13 +16,13 @@ const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
 
 pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
     let kind = SockType::SeqPacket;
-    let made = nix::sys::socket::socketpair(AddressFamily::Unix, kind, None, FLAGS);
+    let made = socket::socketpair(AddressFamily::Unix, kind, None, FLAGS);
     explain(made, "socketpair", format_args!("AF_UNIX, SOCK_SEQPACKET"))
 }
 
 /// Makes the socket tell who sent each packet, as this process's PID namespace sees it.
 pub(crate) fn pass_credentials(socket: BorrowedFd<'_>) -> Result<()> {
-    let set = nix::sys::socket::setsockopt(&socket, sockopt::PassCred, &true);
+    let set = socket::setsockopt(&socket, sockopt::PassCred, &true);
     explain(set, "setsockopt", format_args!("{}, SO_PASSCRED", socket.as_raw_fd()))
 }
 
@@ -28,9 +30,9 @@ pub(crate) fn pass_credentials(socket: BorrowedFd<'_>) -> Result<()> {
 pub(crate) fn listen(path: &Path) -> Result<OwnedFd> {
     let socket = unconnected()?;
     let address = UnixAddr::new(path);
-    let bound = address.and_then(|at| nix::sys::socket::bind(socket.as_raw_fd(), &at));
+    let bound = address.and_then(|at| socket::bind(socket.as_raw_fd(), &at));
     explain(bound, "bind", format_args!("{}", path.display()))?;
-    let listening = nix::sys::socket::listen(&socket, Backlog::MAXALLOWABLE);
+    let listening = socket::listen(&socket, Backlog::MAXALLOWABLE);
     explain(listening, "listen", format_args!("{}", path.display()))?;
     Ok(socket)
 }
@@ -39,7 +41,7 @@ pub(crate) fn listen(path: &Path) -> Result<OwnedFd> {
 pub(crate) fn connect(path: &Path) -> Result<Option<OwnedFd>> {
     let socket = unconnected()?;
     let address = UnixAddr::new(path);
-    match address.and_then(|at| nix::sys::socket::connect(socket.as_raw_fd(), &at)) {
+    match address.and_then(|at| socket::connect(socket.as_raw_fd(), &at)) {
         Err(Errno::ECONNREFUSED | Errno::ENOENT) => Ok(None),
         connected => {
             explain(connected, "connect", format_args!("{}", path.display()))?;
@@ -49,14 +51,14 @@ pub(crate) fn connect(path: &Path) -> Result<Option<OwnedFd>> {
 }
 
 fn unconnected() -> Result<OwnedFd> {
-    let made = nix::sys::socket::socket(AddressFamily::Unix, SockType::SeqPacket, FLAGS, None);
+    let made = socket::socket(AddressFamily::Unix, SockType::SeqPacket, FLAGS, None);
     explain(made, "socket", format_args!("AF_UNIX, SOCK_SEQPACKET"))
 }
 
 /// Waits for the next connection.
 pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd> {
     loop {
-        match nix::sys::socket::accept4(listener.as_raw_fd(), FLAGS) {
+        match socket::accept4(listener.as_raw_fd(), FLAGS) {
             Err(Errno::EINTR | Errno::ECONNABORTED) => {}
             accepted => {
                 let fd = explain(accepted, "accept4", format_args!("{}", listener.as_raw_fd()))?;
@@ -69,7 +71,8 @@ pub(crate) fn accept(listener: BorrowedFd<'_>) -> Result<OwnedFd> {
 /// Sends one packet. A peer that is gone is an error (`EPIPE`), never a signal.
 pub(crate) fn send(socket: BorrowedFd<'_>, packet: &[u8]) -> Result<()> {
     let fd = socket.as_raw_fd();
-    // nix's call of the same name is as good, but keeps no promise about allocations; init depends on that.
+    // nix's call of the same name is as good, but keeps no promise about allocations; init
+    // depends on that.
     // SAFETY: the kernel reads `packet.len()` bytes from `packet`.
     let returned =
         unsafe { libc::send(fd, packet.as_ptr().cast(), packet.len(), libc::MSG_NOSIGNAL) };
@@ -91,12 +94,13 @@ pub(crate) fn recv(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<usize> {
     }
 }
 
-/// Waits for one packet, and for the process id of its sender as this process's PID namespace sees it.
+/// Waits for one packet, and for the process id of its sender as this process's PID
+/// namespace sees it.
 pub(crate) fn recv_from_process(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<(usize, i32)> {
     let mut control = nix::cmsg_space!(libc::ucred);
     let mut slices = [IoSliceMut::new(packet)];
     loop {
-        let received = nix::sys::socket::recvmsg::<()>(
+        let received = socket::recvmsg::<()>(
             socket.as_raw_fd(),
             &mut slices,
             Some(&mut control),
