@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# bench.sh [--rounds N] [--peers DIR]: create + start + delete of /bin/true, peapod against crun, runc and, where YOUKI
+# names its program, youki. Fails if peapod takes more than half of crun's wall or CPU time.
+#
+# All run the same bundle in the same place: the peers' root (see peers.sh) on this kernel, in a private mount namespace
+# with a pure cgroup v2 tree, state and bundle on tmpfs. The bundle asks for no resources, since the tree may have no
+# controllers, and for no seccomp. Not equal: runc and crun always attach a device filter to the cgroup.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+rounds=50 peers=$cache/peers
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        --rounds) rounds=${2:?} ;;
+        --peers) peers=${2:?} ;;
+        *) die "usage: bench.sh [--rounds N] [--peers DIR]" ;;
+    esac
+    shift 2
+done
+
+# busiest: the three programs that took most of the CPU in the last second, except the one that asks.
+busiest() {
+    top -b -d 1 -n 2 -o %CPU | awk '
+        $1 == "PID" { sample++; next }
+        sample == 2 && NF >= 12 && $12 != "top" && $9 > 1 && n < 3 { printf "%s%s %s%%", n++ ? ", " : "", $12, $9 }
+        END { if (!n) printf "nothing" }'
+}
+
+# Inside the peers' root: everything but the programs is on its tmpfs.
+if [[ -n ${BENCH_PROGRAM:-} ]]; then
+    mkdir -p /run/bench/bundle
+    cp -a "$repo/bundles/hello/rootfs" /run/bench/bundle/
+    jq '.process.args = ["/bin/true"]' "$repo/bundles/hello/config.json" >/run/bench/bundle/config.json
+    read -ra runtimes <<<"$BENCH_RUNTIMES"
+    exec "$BENCH_PROGRAM" "$rounds" /run/bench/bundle /run/bench "${runtimes[@]}"
+fi
+
+"$repo/scripts/build.sh"
+"$repo/scripts/bundles.sh"
+"$repo/scripts/peers.sh" "$peers"
+need top=procps
+programs=$(products release)
+
+say "create + start + delete of /bin/true"
+note "machine: $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)"
+note "load average: $(cut -d ' ' -f 1-3 /proc/loadavg); busy besides: $(busiest)"
+status=0
+BENCH_PROGRAM=$programs/bench \
+    BENCH_RUNTIMES="peapod=$programs/peapod crun=/usr/bin/crun runc=/usr/bin/runc${YOUKI:+ youki=$YOUKI}" \
+    "$repo/scripts/peers.sh" "$peers" "$repo/scripts/bench.sh" --rounds "$rounds" || status=$?
+note "load average after: $(cut -d ' ' -f 1-3 /proc/loadavg)"
+exit "$status"
