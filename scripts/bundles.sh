@@ -22,12 +22,12 @@ find_busybox() {
 
 # make_tree DIR: what all bundles have in common.
 make_tree() {
-    mkdir -p "$1"/{bin,dev,etc,proc,root,sys,tmp,var}
+    mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp,var}
     chmod 1777 "$1/tmp"
     cp "$busybox" "$1/bin/busybox"
     # Relative links: an absolute one would lead out of the tree while it is looked at from outside.
     "$busybox" --list | grep -vx busybox | (cd "$1/bin" && xargs -n 1 ln -s busybox)
-    printf '%s\n' 'root:x:0:0:root:/root:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/false' >"$1/etc/passwd"
+    printf '%s\n' 'root:x:0:0:root:/:/bin/sh' 'nobody:x:65534:65534:nobody:/:/bin/false' >"$1/etc/passwd"
     printf '%s\n' 'root:x:0:' 'nogroup:x:65534:' >"$1/etc/group"
 }
 

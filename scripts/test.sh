@@ -52,7 +52,7 @@ tests_of() {
 }
 
 # unprivileged COMMAND...: run COMMAND as nobody where we are root. Where nobody cannot even reach the repository, as
-# under /root, the first closed directory above it is covered, in a private mount namespace, by one that has nothing
+# in root's home, the first closed directory above it is covered, in a private mount namespace, by one that has nothing
 # but the repository.
 unprivileged() {
     if [[ $EUID != 0 ]]; then
@@ -95,11 +95,11 @@ sum() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{ n += $
 
 "$repo/scripts/build.sh"
 "$repo/scripts/bundles.sh"
-need jq=jq setpriv=util-linux
+need jq=jq setpriv=util-linux strace=strace
 programs=$(products release)
 environment=(
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
-    PEAPOD_TEST_PROGRAM="$programs/ipc-probe" PEAPOD_TEST_PROGRAMS="$programs"
+    PEAPOD_TEST_PROGRAMS="$programs"
 )
 say "building the tests"
 unit=$(tests_of -p peapod --lib)

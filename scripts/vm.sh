@@ -3,9 +3,10 @@
 # this environment, in this directory, and return its exit status.
 #
 # The kernel is an ordinary program that boots in two seconds and has what a host may lack: a cgroup v2 tree with the
-# cpu, io, memory and pids controllers. On Debian 12 it is Linux 6.1, the oldest that peapod promises to run on. Its root
-# is this machine's own, read-only, with fresh tmpfs on /run, /tmp and /dev/shm; /dev/ubda is a block device of 64 MiB.
-# Not there: more than one CPU, hence no cpuset; PSI; hugetlb; overlayfs upper layers and idmapped mounts on the root.
+# cpu, io, memory and pids controllers. On Debian 12 it is Linux 6.1, the oldest that peapod promises to run on. Its
+# root is this machine's own, read-only, with fresh tmpfs on /run, /tmp and /dev/shm; /dev/ubda is a block device of
+# 64 MiB. Not there: more than one CPU, hence no cpuset; PSI; hugetlb; on the root, no overlayfs upper layers and no
+# idmapped mounts.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -56,18 +57,18 @@ set -e
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/work /run/root /dev/shm /dev/pts
+mkdir /run/result /run/below /dev/shm /dev/pts
 # The first is how Linux 6.1 reads the option, the second how 7.2 does.
-mount -t hostfs -o "$work" none /run/work 2>/dev/null || mount -t hostfs -o "hostfs=$work" none /run/work
-mount --bind / /run/root
+mount -t hostfs -o "$work" none /run/result 2>/dev/null || mount -t hostfs -o "hostfs=$work" none /run/result
+mount --bind / /run/below
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
 for path in "${kept[@]}"; do
     mkdir -p "$path"
-    mount --bind "/run/root$path" "$path"
+    mount --bind "/run/below$path" "$path"
 done
-umount /run/root
+umount /run/below
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for controller in $(</sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || echo "vm: no $controller" >&2
@@ -76,7 +77,7 @@ done
 set +e
 cd "$directory"
 "${command[@]}"
-echo $? >/run/work/status
+echo $? >/run/result/status
 INIT
 chmod +x "$work/init"
 

@@ -1,1 +1,29 @@
-//! The harness.
+//! The harness: what the integration tests share.
+//!
+//! A test makes a [`Root`], which is a state directory of its own, and [`Bundle`]s in it; runs
+//! `peapod` there; and looks at the [`Container`]s and [`Sandbox`]es that come of it. Whatever is
+//! left when the root is dropped is deleted. Every wait is on a descriptor and has a deadline.
+//!
+//! Tests need root and a cgroup v2 tree; `scripts/test.sh` gives them both. The environment names
+//! the programs: `PEAPOD`, `PEAPOD_BUNDLES`, `PEAPOD_TEST_PROGRAMS`.
+
+mod bundle;
+mod cgroup;
+mod container;
+mod leftovers;
+mod machine;
+mod process;
+mod root;
+mod run;
+mod sandbox;
+mod wait;
+
+pub use bundle::Bundle;
+pub use cgroup::Cgroup;
+pub use container::Container;
+pub use machine::{peapod, program, skipped};
+pub use process::{NAMESPACES, Process, children, field_of, namespace};
+pub use root::Root;
+pub use run::{Output, Running};
+pub use sandbox::Sandbox;
+pub use wait::{DEADLINE, file_with, readable};

@@ -21,9 +21,9 @@ const SHM_SIZE: &std::ffi::CStr = c"65536k";
 pub(super) const OOM_SCORE: i32 = -998;
 
 /// Kubernetes' user of pause, with other real ids. Not root: pending signals are counted by user,
-/// and when a user has too many of them the kernel delivers a forged SIGTERM without what tells that
-/// it is forged. And real ids that differ: a process of the pod that takes on pause's ids could
-/// otherwise lower its limits (prlimit(2) compares all six), to the same end.
+/// and when a user has too many of them the kernel delivers a forged SIGTERM without what tells
+/// that it is forged. And real ids that differ: a process of the pod that takes on pause's ids
+/// could otherwise lower its limits (prlimit(2) compares all six), to the same end.
 const IDS: Ids = Ids { real: 65534, effective: 65535 };
 
 /// Plans the pause process of a sandbox. `hostname` is the pod's.

@@ -1,0 +1,13 @@
+//! The command line, verb by verb, on real containers. Needs root.
+
+mod create;
+mod delete;
+mod inside;
+mod interrupted;
+mod kill;
+mod list;
+mod sandbox;
+mod sealed;
+mod start;
+mod state;
+mod stop;
