@@ -40,7 +40,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("container", &["cgroup", "init", "link", "plan", "spec"]),
     ("init", &["link", "plan"]),
     ("cgroup", &["plan"]),
-    ("plan", &[]),
+    ("plan", &["spec"]),
     ("spec", &[]),
     ("link", &[]),
     ("error", &[]),

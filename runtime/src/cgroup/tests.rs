@@ -23,9 +23,8 @@ impl Place {
         match hierarchy.create(&path, &CgroupPlan::default()) {
             Ok(made) => drop(made),
             Err(error) => {
-                assert!(
-                    error.to_string().contains("EACCES") || error.to_string().contains("EROFS")
-                );
+                let Error::Kernel { source, .. } = &error else { panic!("{error}") };
+                assert!(matches!(source.errno(), Errno::EACCES | Errno::EROFS), "{error}");
                 return None;
             }
         }

@@ -2,7 +2,7 @@
 
 use super::interrupt::Interrupt;
 use super::membership::Membership;
-use super::root::Reserved;
+use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State};
 use super::{Root, gate, grant, pidfile};
@@ -90,7 +90,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let plan = prepared.plan;
     let entry = reserved.entry()?;
     prepared.state.save(entry)?;
-    let mut own = OwnCgroup { path: prepared.cgroup, id: None };
+    let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
     own.save(entry)?;
     let hierarchy = Hierarchy::open()?;
     let has_leaf = own.path != prepared.leaf;
@@ -109,18 +109,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
     let pid = spawned
         .wait_until_ready(plan, &interrupt)
+        .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
         .map_err(|error| grant::blame_memory(error, birthplace))?;
-    grant::limits(plan, pid)?;
-    grant::oom_score(plan, pid)?;
-    grant::pending_signals(plan, pid)?;
-    birthplace.write_all(&plan.cgroup.late)?;
-
-    prepared.state.created(pid)?;
-    prepared.state.save(entry)?;
-    if let Some(path) = prepared.pid_file {
-        pidfile::write(path, pid)?;
-    }
-    let released = spawned.release()?;
+    let released = spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
         released.wait_for_program(plan, ready)?;
@@ -132,6 +123,22 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let _group = cgroup.keep();
     reserved.keep();
     Ok(pid)
+}
+
+/// What init is given by its parent once it has done its own part, and what is written of it. The
+/// limits that setting up could have met come last.
+fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Entry) -> Result<i32> {
+    let plan = prepared.plan;
+    grant::limits(plan, pid)?;
+    grant::oom_score(plan, pid)?;
+    grant::pending_signals(plan, pid)?;
+    cgroup.write_all(&plan.cgroup.late)?;
+    prepared.state.created(pid)?;
+    prepared.state.save(entry)?;
+    match prepared.pid_file {
+        Some(path) => pidfile::write(path, pid).map(|()| pid),
+        None => Ok(pid),
+    }
 }
 
 /// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group

@@ -69,12 +69,11 @@ fn is_denied(error: &sys::Error) -> bool {
     matches!(error.errno(), Errno::EACCES | Errno::EPERM)
 }
 
-/// A process that was killed while it was set up was killed by the kernel if its cgroup counts so.
+/// If the kernel has killed init for want of memory, that is why anything else failed.
 pub(super) fn blame_memory(error: Error, cgroup: &NewCgroup) -> Error {
-    match error {
-        Error::InitEnded(_) if cgroup.oom_kills().is_ok_and(|kills| kills > 0) => {
-            Error::InitEnded("container init was OOM-killed (memory limit too low?)".to_owned())
-        }
-        other => other,
+    if cgroup.oom_kills().is_ok_and(|kills| kills > 0) {
+        let reason = "container init was OOM-killed (memory limit too low?)";
+        return Error::InitEnded(reason.to_owned());
     }
+    error
 }

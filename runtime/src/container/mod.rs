@@ -34,4 +34,4 @@ pub use start::start;
 pub(crate) use state::{Kind, own_cgroup};
 pub use state::{Report, State, Status, state};
 pub use stop::stop;
-pub(crate) use stop::{Stopping, terminate};
+pub(crate) use stop::{Stopping, ask, end};

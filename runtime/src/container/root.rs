@@ -71,6 +71,9 @@ impl Root {
         let dir = file::open(&c_name(&path.to_string_lossy())?, flags)
             .doing(|| format!("--root: {}", path.display()))?;
         let stat = file::fstat(dir.as_fd()).doing(|| path.display().to_string())?;
+        if stat.st_uid != file::effective_uid() {
+            return Err(invalid("belongs to another user"));
+        }
         if stat.st_mode & 0o022 != 0 {
             return Err(invalid("others than its owner may write there"));
         }

@@ -9,7 +9,7 @@ use crate::plan::{Plan, Shape};
 use crate::sys::file::{self, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
 use crate::sys::{self, identity, namespace, poll, socket};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long a program that tells when it runs may take from its execution to that.
@@ -41,13 +41,12 @@ pub(super) fn spawn(
     gate: Option<&OwnedFd>,
 ) -> Result<Spawned> {
     let (ours, theirs) = link().doing(|| "the link to init".to_owned())?;
+    let mut keep = sources.descriptors();
+    keep.extend([&theirs].into_iter().chain(gate).map(AsRawFd::as_raw_fd));
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
         Cloned::Parent(first) => Ok(Spawned { link: Some(ours), children: vec![first] }),
-        Cloned::Child => {
-            drop(ours);
-            Init::new(plan, sources, &theirs, gate).run()
-        }
+        Cloned::Child => Init::new(plan, sources, &theirs, gate).run(&mut keep),
     }
 }
 

@@ -27,7 +27,9 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
         let message = format!("{id} is a sandbox: sandbox stop ends it with its containers");
         return Err(Error::WrongState(message));
     }
-    terminate(&[Stopping::new(&entry, state)?], grace_period)
+    let stopping = [Stopping::new(&entry, state)?];
+    ask(&stopping)?;
+    end(&stopping, grace_period)
 }
 
 /// A container that is being stopped.
@@ -88,12 +90,15 @@ impl Stopping {
     }
 }
 
-/// Ends containers together: all are asked at once, share one grace period, and what is left
-/// then is killed.
-pub(crate) fn terminate(stopping: &[Stopping], grace_period: Duration) -> Result<()> {
-    let deadline = Instant::now() + grace_period;
+/// Asks containers to end, all at once.
+pub(crate) fn ask(stopping: &[Stopping]) -> Result<()> {
     stopping.iter().try_for_each(Stopping::ask)?;
-    stopping.iter().try_for_each(Stopping::thaw)?;
+    stopping.iter().try_for_each(Stopping::thaw)
+}
+
+/// Gives containers that were asked to end one grace period for all, and kills what is left then.
+pub(crate) fn end(stopping: &[Stopping], grace_period: Duration) -> Result<()> {
+    let deadline = Instant::now() + grace_period;
     wait_for_all(stopping, deadline)?;
     // Children that outlived their container's first process have had the grace period too.
     stopping.iter().try_for_each(Stopping::kill)?;

@@ -9,10 +9,6 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 /// Tells the parent that all is done, and waits: first until the state says so too,
 /// then for `start`.
 pub(super) fn wait(init: &Init<'_>) -> Result<()> {
-    if let Some(store) = &init.sources.store {
-        file::dup_to(store.as_fd(), STORE)?;
-    }
-    close_all_but_links(init)?;
     ToParent::Ready.send(init.link.as_fd())?;
     if ToInit::receive(init.link.as_fd())? != Some(ToInit::Created) {
         // The creator is gone before it could say that the container exists: then it must not.
@@ -38,15 +34,24 @@ const STORE: RawFd = 3;
 
 /// Closes, and not only marks, what the program must not have.
 pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
+    let store = init.sources.store.as_ref();
+    if let Some(store) = store {
+        file::dup_to(store.as_fd(), STORE)?;
+    }
     let mut keep = [
         init.link.as_raw_fd(),
         init.gate.map_or(-1, AsRawFd::as_raw_fd),
         init.sources.program.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-        init.sources.store.as_ref().map_or(-1, |_| STORE),
+        store.map_or(-1, |_| STORE),
     ];
+    close_all_but(init, &mut keep)
+}
+
+/// Closes every descriptor but those in `keep`, and stdio as the plan has it.
+pub(super) fn close_all_but(init: &Init<'_>, keep: &mut [RawFd]) -> Result<()> {
     let first = match init.plan.process.stdio {
         Stdio::Inherited => AFTER_STDERR,
         Stdio::Closed => 0,
     };
-    file::close_all_but(first, &mut keep)
+    file::close_all_but(first, keep)
 }

@@ -1,15 +1,16 @@
 //! From a process of the runtime to one of the container: session, user, capabilities, limits,
 //! filter, program.
 
-use super::Init;
+use super::{Init, gate};
 use crate::plan::Executable;
 use crate::sys::{Errno, Error, Result, file, identity, process, seccomp as filter};
 use std::os::fd::AsFd;
 
-/// A session of its own, and no trace of how the caller handled signals.
-pub(super) fn session(_init: &Init<'_>) -> Result<()> {
+/// A session of its own; and from here on nothing of the host is open any more, so that no path of
+/// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).
+pub(super) fn session(init: &Init<'_>) -> Result<()> {
     process::setsid()?;
-    process::reset_signals()
+    gate::close_all_but_links(init)
 }
 
 /// Gives up what the plan does not grant. The order is the kernel's: the bounding set needs

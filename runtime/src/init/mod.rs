@@ -18,9 +18,9 @@ mod sources;
 use crate::link::{Failure, Step, ToParent};
 use crate::plan::{Plan, Shape};
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
-use crate::sys::{Result, namespace};
+use crate::sys::{Result, namespace, process};
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 pub(crate) use sources::Sources;
 
@@ -85,8 +85,12 @@ impl<'a> Init<'a> {
     }
 
     /// Does everything, up to and including exec; this process never returns to its caller.
-    pub(crate) fn run(&self) -> ! {
-        let error = match self.become_the_program() {
+    ///
+    /// First it lets go of what it has from its parent but does not need: how that handles signals,
+    /// and descriptors, above all those of locks, which would be held as long as this one lives.
+    pub(crate) fn run(&self, keep: &mut [RawFd]) -> ! {
+        let ready = process::reset_signals().and_then(|()| gate::close_all_but(self, keep));
+        let error = match ready.and_then(|()| self.become_the_program()) {
             Ok(never) => match never {},
             Err(error) => error,
         };

@@ -14,6 +14,7 @@ pub(crate) mod seccomp;
 mod target;
 
 use crate::error::{Error, Result};
+use crate::spec::sysctl_path;
 use crate::sys::mount::Attributes;
 use oci_spec::runtime::{Linux, Spec};
 use std::ffi::CString;
@@ -168,32 +169,13 @@ fn sysctls(linux: &Linux) -> Result<Vec<(CString, CString)>> {
     let mut found = Vec::new();
     for (key, value) in linux.sysctl().iter().flatten() {
         let field = format!("linux.sysctl[{key:?}]");
-        found.push((c_string(&field, &sysctl_file(key))?, c_string(&field, value)?));
+        found.push((
+            c_string(&field, &format!("sys/{}", sysctl_path(key)))?,
+            c_string(&field, value)?,
+        ));
     }
     found.sort();
     Ok(found)
-}
-
-/// The file of a sysctl, below `/proc`. As sysctl(8) has it: whichever of `.` and `/` comes first
-/// separates, and the other one is part of a name, as in `net.ipv4.conf.eth0/100.forwarding`.
-fn sysctl_file(key: &str) -> String {
-    let separates_with_dots = key.find(['.', '/']).is_some_and(|at| key[at..].starts_with('.'));
-    let path: String = if separates_with_dots {
-        key.chars()
-            .map(|c| {
-                if c == '.' {
-                    '/'
-                } else if c == '/' {
-                    '.'
-                } else {
-                    c
-                }
-            })
-            .collect()
-    } else {
-        key.to_owned()
-    };
-    format!("sys/{path}")
 }
 
 fn paths(field: &str, found: Option<&[String]>) -> Result<Vec<CString>> {

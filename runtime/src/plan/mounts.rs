@@ -2,6 +2,7 @@
 
 use super::{Sharing, Target, c_path, c_string};
 use crate::error::{Error, Result};
+use crate::spec::REPLACEABLE;
 use crate::sys::mount::{
     Attributes, MOUNT_ATTR_ATIME, MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME,
     MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_RDONLY,
@@ -104,20 +105,6 @@ fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
     })
 }
 
-/// The files of procfs that lxcfs provides, and two that are harmless.
-const MAY_COVER: [&str; 10] = [
-    "/proc/cpuinfo",
-    "/proc/diskstats",
-    "/proc/loadavg",
-    "/proc/meminfo",
-    "/proc/slabinfo",
-    "/proc/stat",
-    "/proc/swaps",
-    "/proc/sys/crypto/fips_enabled",
-    "/proc/sys/kernel/ns_last_pid",
-    "/proc/uptime",
-];
-
 /// A mount whose options have been read, one by one.
 struct Parsed<'a> {
     mount: &'a oci_spec::runtime::Mount,
@@ -199,7 +186,7 @@ impl<'a> Parsed<'a> {
         let target = Target::new("mounts.destination", &destination)?;
         let (attributes, recursive) = (self.attributes, self.recursive);
         let source = self.source(bundle, has_cgroup_namespace)?;
-        let may_cover_procfs = MAY_COVER.contains(&destination.as_ref());
+        let may_cover_procfs = REPLACEABLE.contains(&destination.as_ref());
         Ok(Mount { target, source, attributes, recursive, may_cover_procfs })
     }
 

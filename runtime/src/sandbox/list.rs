@@ -1,7 +1,7 @@
 //! Lists sandboxes.
 
 use super::members;
-use crate::container::{Kind, Root, State, Status};
+use crate::container::{Kind, Root, State, Status, own_cgroup};
 use crate::error::Result;
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub fn list(root: &Root) -> Result<Vec<Row>> {
         let Ok(entry) = root.open_entry(&id) else { continue };
         let Ok(state) = State::load(&entry) else { continue };
         let Kind::Sandbox { nested } = state.kind else { continue };
-        let status = state.status(&entry, None)?;
+        let status = state.status(&entry, own_cgroup(&entry)?.as_ref())?;
         let is_alive = status != Status::Stopped;
         rows.push(Row {
             pid: state.init.as_ref().filter(|_| is_alive).map_or(0, |init| init.pid),

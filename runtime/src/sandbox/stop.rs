@@ -2,7 +2,7 @@
 
 use super::{lock, members};
 use crate::cgroup::Cgroup;
-use crate::container::{Root, Stopping, own_cgroup, terminate};
+use crate::container::{Root, Stopping, ask, end, own_cgroup};
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::process::{self, SIGTERM};
@@ -37,7 +37,14 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
             entry => stopping.push(Stopping::new(&entry?, state)?),
         }
     }
-    terminate(&stopping, grace_period)?;
+    ask(&stopping)?;
+    // A pod that is frozen as a whole: its containers hear the signal when it is thawed.
+    if let Some(cgroup) = &cgroup
+        && cgroup.is_frozen()?
+    {
+        cgroup.thaw()?;
+    }
+    end(&stopping, grace_period)?;
     let Some(cgroup) = cgroup else { return Ok(()) };
     if let Some(pause) = pause {
         ask_pause(pause.as_fd(), &cgroup)?;
@@ -54,9 +61,6 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
 /// Lets pause end by itself. Its descriptor does not tell when it has: the end of a PID namespace
 /// is not over before its members are reaped, whoever their parents are. Its cgroup does.
 fn ask_pause(pause: BorrowedFd<'_>, cgroup: &Cgroup) -> Result<()> {
-    if cgroup.is_frozen()? {
-        cgroup.thaw()?;
-    }
     match process::pidfd_send_signal(pause, SIGTERM) {
         Err(error) if error.errno() == Errno::ESRCH => return Ok(()),
         sent => sent.doing(|| "SIGTERM to pause".to_owned())?,

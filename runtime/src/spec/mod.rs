@@ -10,6 +10,8 @@ mod strict;
 mod unsupported;
 mod validate;
 
+pub(crate) use validate::{REPLACEABLE, sysctl_path};
+
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};

@@ -145,17 +145,25 @@ pub(crate) fn setsid() -> Result<()> {
 
 /// Gives every signal its default action and unblocks all.
 ///
-/// execve keeps what is ignored, and Rust's runtime ignores SIGPIPE before `main`; so
-/// do some callers.
+/// execve keeps what is ignored, and Rust's runtime ignores SIGPIPE before `main`; so do some
+/// callers, and a `posix_spawn` of theirs may leave libc's own two signals ignored. The raw call,
+/// since libc refuses to touch those.
 pub(crate) fn reset_signals() -> Result<()> {
-    for number in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL installs no handler. libc refuses its own signals and the kernel SIGKILL
-        // and SIGSTOP, none of which can have been changed.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+    // struct sigaction of the kernel: handler SIG_DFL, no flags, no restorer, an empty mask.
+    let default = [0_u64; 4];
+    let none = std::ptr::null::<u64>();
+    for number in 1..=LAST_SIGNAL {
+        let size = size_of::<u64>();
+        // SAFETY: the kernel reads a sigaction and writes none. SIG_DFL installs no handler. For
+        // SIGKILL and SIGSTOP the call fails, which cannot have been changed.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), none, size) };
     }
     let unblocked = SigSet::empty().thread_set_mask();
     explain(unblocked, "rt_sigprocmask", format_args!("SIG_SETMASK, []"))
 }
+
+/// `_NSIG` of the kernel.
+const LAST_SIGNAL: libc::c_int = 64;
 
 /// Strings in the form that execve takes them.
 pub(crate) struct Strings {

@@ -103,7 +103,7 @@ fn sysctl(sysctls: &HashMap<String, String>, namespaces: &Namespaces<'_>) -> Res
 
 /// The file of a sysctl below `/proc/sys`. Whichever of `.` and `/` comes first separates, and the
 /// other one is part of a name, as in `net.ipv4.conf.eth0/100.forwarding` (sysctl(8)).
-fn sysctl_path(key: &str) -> String {
+pub(crate) fn sysctl_path(key: &str) -> String {
     if key.find(['.', '/']).is_none_or(|at| key[at..].starts_with('/')) {
         return key.to_owned();
     }

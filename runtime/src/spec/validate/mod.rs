@@ -6,6 +6,9 @@ mod mounts;
 mod namespaces;
 mod process;
 
+pub(crate) use linux::sysctl_path;
+pub(crate) use mounts::REPLACEABLE;
+
 use super::signal;
 use crate::error::{Error, Result};
 use namespaces::{Kind, Namespaces};

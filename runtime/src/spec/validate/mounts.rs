@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// Files of procfs that another file may be mounted over, as LXCFS does to show a container its own
 /// limits in them, and container engines to show it the host's FIPS mode.
-const REPLACEABLE: [&str; 11] = [
+pub(crate) const REPLACEABLE: [&str; 11] = [
     "/proc/cpuinfo",
     "/proc/diskstats",
     "/proc/loadavg",
