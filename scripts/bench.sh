@@ -36,11 +36,11 @@ if [[ -n ${BENCH_PROGRAM:-} ]]; then
     exec "$BENCH_PROGRAM" "$rounds" /run/bench/bundle /run/bench "${runtimes[@]}"
 fi
 
-"$repo/scripts/build.sh"
+"$repo/scripts/build.sh" --dist
 "$repo/scripts/bundles.sh"
 "$repo/scripts/peers.sh" "$peers"
 need top=procps
-programs=$(products release)
+programs=$(products dist)
 
 say "create + start + delete of /bin/true"
 note "machine: $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)"

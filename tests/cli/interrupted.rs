@@ -71,19 +71,21 @@ fn slow(root: &Root) -> Result<Bundle> {
     }))
 }
 
-/// A `create` whose init is frozen before it is done, the number of that, and the cgroup above it.
+/// A `create` whose init is frozen in the middle of its mounts, the number of that, and the cgroup
+/// above it.
 fn half_way(root: &Root) -> Result<(Running, i32, Cgroup)> {
     let above = root.make_cgroup("above")?;
     let create = root.start_create("c", &slow(root)?, &[])?;
     above.wait_until_populated()?;
-    above.freeze()?;
     let own = Cgroup::at(&format!("/{}/c", root.id("above")))?;
-    match own.processes()?[..] {
-        [init] => {
-            let mounts = fs::read_to_string(format!("/proc/{init}/mountinfo"))?;
-            ensure!(!mounts.contains(" /tmp/999 "), "init has been too fast");
-            Ok((create, init, above))
+    loop {
+        above.freeze()?;
+        let [init] = own.processes()?[..] else { bail!("not one process in {own:?}") };
+        let mounts = fs::read_to_string(format!("/proc/{init}/mountinfo"))?;
+        ensure!(!mounts.contains(" /tmp/999 "), "init has been too fast");
+        if mounts.contains(" /tmp/0 ") {
+            return Ok((create, init, above));
         }
-        ref others => bail!("not one process: {others:?}"),
+        above.write("cgroup.freeze", "0")?;
     }
 }

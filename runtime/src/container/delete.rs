@@ -1,7 +1,7 @@
 //! Deletes a container: what it holds in the kernel first, and what is written of it last.
 
 use super::root::{Locked, Root};
-use super::state::{OwnCgroup, State, Status};
+use super::state::{OwnCgroup, State, Status, own_cgroup};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
 use std::time::{Duration, Instant};
@@ -28,6 +28,14 @@ pub enum Force {
 pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
     let locked = match root.lock(id) {
         Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
+        // The holder may be a process that cannot let go, frozen say: without its processes nobody
+        // holds it.
+        Err(Error::Timeout(_)) if force == Force::Yes => {
+            if let Some(cgroup) = own_cgroup(&root.open_entry(id)?)? {
+                cgroup.kill()?;
+            }
+            root.lock(id)?
+        }
         locked => locked?,
     };
     let state = State::load(&locked.entry);
@@ -44,8 +52,8 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
 /// A created container may be deleted without force, although runtime.md has it otherwise: every
 /// runtime allows it, and their callers depend on that.
 fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
-    let cgroup = super::state::own_cgroup(&locked.entry)?;
-    match state.status(&locked.entry, cgroup.as_ref())? {
+    let cgroup = own_cgroup(&locked.entry)?;
+    match state.settled_status(&locked.entry, cgroup.as_ref())? {
         Status::Stopped | Status::Created => Ok(()),
         status @ (Status::Creating | Status::Running | Status::Paused) => {
             let id = &state.id;

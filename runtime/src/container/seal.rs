@@ -6,18 +6,17 @@
 //! write to: the same file through an overlay that has no upper layer, which costs no memory, or
 //! where that cannot be had a sealed copy in memory.
 
-use super::Root;
 use crate::error::{Doing, Result};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{Filesystem, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY};
 use crate::sys::process::{self, Strings};
 use crate::sys::{self, Errno, identity};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
-const SELF: &std::ffi::CStr = c"/proc/self/exe";
-const NAME: &std::ffi::CStr = c"peapod";
+const SELF: &CStr = c"/proc/self/exe";
+const NAME: &CStr = c"peapod";
 
 /// Tells the sealed copy which file it is.
 const SEALED: &str = "_PEAPOD_SEALED";
@@ -25,17 +24,20 @@ const SEALED: &str = "_PEAPOD_SEALED";
 /// `OVERLAYFS_SUPER_MAGIC` of include/uapi/linux/magic.h.
 const OVERLAYFS_MAGIC: i64 = 0x794c_7630;
 
+/// Any directory that the program is not in: layers must not overlap.
+const OTHER_LAYER: &CStr = c"/run";
+
 /// A runtime of this size would be a mistake.
 const LIMIT: usize = 64 << 20;
 
 /// Makes sure that this program runs from a file that nobody can write to: returns if it does
-/// already, and else executes it again. `root` is any directory that is not the program's own.
+/// already, and else executes it again. To be called before anything that costs time, or is heard of.
 ///
 /// # Errors
 ///
 /// [`Error::Kernel`](crate::error::Error::Kernel) if neither an overlay nor a copy in memory
 /// can be executed.
-pub fn ensure_sealed(root: &Root) -> Result<()> {
+pub fn ensure_sealed() -> Result<()> {
     let doing = || "sealing the executable".to_owned();
     let exe = file::open(SELF, OFlag::O_RDONLY).doing(doing)?;
     let is_sealed = is_sealed(exe.as_fd()).doing(doing)?;
@@ -43,7 +45,7 @@ pub fn ensure_sealed(root: &Root) -> Result<()> {
         // What `ps` shows: the kernel has named the process after a descriptor.
         return identity::set_name(NAME).doing(doing);
     }
-    let sealed = overlay(root).or_else(|_| in_memory(exe)).doing(doing)?;
+    let sealed = overlay().or_else(|_| in_memory(exe)).doing(doing)?;
     let token = token(sealed.as_fd()).doing(doing)?;
     Err(execute(sealed.as_fd(), token)).doing(doing)
 }
@@ -64,7 +66,7 @@ fn token(exe: BorrowedFd<'_>) -> sys::Result<OsString> {
 
 /// This program's file, through an overlay without an upper layer: nothing that is done to the
 /// mount, and nothing that is done with the descriptor, leads to a file that can be written to.
-fn overlay(root: &Root) -> sys::Result<OwnedFd> {
+fn overlay() -> sys::Result<OwnedFd> {
     let path = std::fs::read_link("/proc/self/exe")
         .map_err(|error| sys::error::from_io(&error, "readlink", format_args!("/proc/self/exe")))?;
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
@@ -73,7 +75,8 @@ fn overlay(root: &Root) -> sys::Result<OwnedFd> {
     let dir = file::open(&c_string(dir.as_os_str())?, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
     // Two lower layers, since one alone is refused; by descriptors, whose names are short and
     // have no colon.
-    let lower = [dir.as_raw_fd(), root.as_fd().as_raw_fd()].map(|fd| format!("/proc/self/fd/{fd}"));
+    let other = file::open(OTHER_LAYER, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    let lower = [dir.as_raw_fd(), other.as_raw_fd()].map(|fd| format!("/proc/self/fd/{fd}"));
     let overlay = Filesystem::open(c"overlay")?;
     overlay.set(c"lowerdir", Some(&c_string(OsStr::new(&lower.join(":")))?))?;
     // Else each mount leaves a line in the kernel's log.

@@ -17,7 +17,7 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let locked = root.lock(id)?;
     let mut state = State::load(&locked.entry)?;
     let cgroup = own_cgroup(&locked.entry)?;
-    let refused = match state.status(&locked.entry, cgroup.as_ref())? {
+    let refused = match state.settled_status(&locked.entry, cgroup.as_ref())? {
         Status::Created => None,
         Status::Running => Some("cannot start an already running container"),
         Status::Stopped => Some("cannot start a container that has stopped"),

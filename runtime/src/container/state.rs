@@ -214,6 +214,11 @@ impl State {
         if self.phase == Phase::Creating && entry.is_locked()? {
             return Ok(Status::Creating);
         }
+        self.settled_status(entry, cgroup)
+    }
+
+    /// The same for whoever holds the lock: then nobody creates it any more.
+    pub(crate) fn settled_status(&self, entry: &Entry, cgroup: Option<&Cgroup>) -> Result<Status> {
         let Some(init) = &self.init else { return Ok(Status::Stopped) };
         if init.open_alive()?.is_none() {
             return Ok(Status::Stopped);
