@@ -108,9 +108,18 @@ fn a_process_that_was_given_the_number_later_is_safe() -> Result<()> {
     let root = Root::new()?;
     let container = root.start_container("c", &root.bundle(&["true"])?)?;
     container.wait()?;
-    let mut bystander = Command::new("sleep").arg("1000").spawn()?;
     let file = root.state().join(&container.id).join("state.json");
     let mut state: Value = serde_json::from_slice(&fs::read(&file)?)?;
+    // Within one tick of the clock two processes cannot be told apart, but the kernel gives no
+    // number away twice in one either.
+    let mut bystander = loop {
+        let mut child = Command::new("sleep").arg("1000").spawn()?;
+        if state["init"]["startTime"] != start_time(child.id())? {
+            break child;
+        }
+        child.kill()?;
+        child.wait()?;
+    };
     let pid = state.pointer_mut("/init/pid").context("no pid in the state")?;
     *pid = bystander.id().into();
     fs::write(&file, serde_json::to_vec(&state)?)?;
@@ -124,6 +133,13 @@ fn a_process_that_was_given_the_number_later_is_safe() -> Result<()> {
     assert!(refused?.contains("container not running"));
     assert_eq!(status?, "stopped");
     Ok(())
+}
+
+/// Field 22 of `/proc/PID/stat`; the name before it may have spaces in it, but ends with the last `)`.
+fn start_time(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
+    Ok(fields.split_whitespace().nth(19).context("no start time in stat")?.parse()?)
 }
 
 #[test]

@@ -44,8 +44,8 @@ enum Verb {
 
 /// Parses the command line and does what it says.
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    // Before parsing, which would be done twice otherwise. An argument that only looks like the verb
-    // costs a millisecond.
+    // Before parsing, which would be done twice otherwise. An argument that only looks like the
+    // verb costs a millisecond.
     if args.iter().any(|arg| arg == "create") {
         ensure_sealed()?;
     }

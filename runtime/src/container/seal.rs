@@ -31,7 +31,7 @@ const OTHER_LAYER: &CStr = c"/run";
 const LIMIT: usize = 64 << 20;
 
 /// Makes sure that this program runs from a file that nobody can write to: returns if it does
-/// already, and else executes it again. To be called before anything that costs time, or is heard of.
+/// already, and else executes it again. To be called before anything that costs time.
 ///
 /// # Errors
 ///

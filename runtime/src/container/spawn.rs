@@ -6,10 +6,10 @@ use crate::error::{Doing, Error, Result};
 use crate::init::{Init, Sources};
 use crate::link::{ToInit, ToParent};
 use crate::plan::{Plan, Shape};
-use crate::sys::file::{self, OFlag};
+use crate::sys::file::{self, Kept, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
 use crate::sys::{self, identity, namespace, poll, socket};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long a program that tells when it runs may take from its execution to that.
@@ -41,8 +41,8 @@ pub(super) fn spawn(
     gate: Option<&OwnedFd>,
 ) -> Result<Spawned> {
     let (ours, theirs) = link().doing(|| "the link to init".to_owned())?;
-    let mut keep = sources.descriptors();
-    keep.extend([&theirs].into_iter().chain(gate).map(AsRawFd::as_raw_fd));
+    let links = [&theirs].into_iter().chain(gate).map(AsFd::as_fd);
+    let mut keep = Kept::new(sources.descriptors().chain(links));
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
         Cloned::Parent(first) => Ok(Spawned { link: Some(ours), children: vec![first] }),

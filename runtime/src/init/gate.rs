@@ -44,14 +44,13 @@ pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
         init.sources.program.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         store.map_or(-1, |_| STORE),
     ];
-    close_all_but(init, &mut keep)
+    file::close_all_but(first_to_close(init), &mut keep)
 }
 
-/// Closes every descriptor but those in `keep`, and stdio as the plan has it.
-pub(super) fn close_all_but(init: &Init<'_>, keep: &mut [RawFd]) -> Result<()> {
-    let first = match init.plan.process.stdio {
+/// Stdio is the program's own, or it has none.
+pub(super) fn first_to_close(init: &Init<'_>) -> RawFd {
+    match init.plan.process.stdio {
         Stdio::Inherited => AFTER_STDERR,
         Stdio::Closed => 0,
-    };
-    file::close_all_but(first, keep)
+    }
 }

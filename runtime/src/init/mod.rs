@@ -17,10 +17,11 @@ mod sources;
 
 use crate::link::{Failure, Step, ToParent};
 use crate::plan::{Plan, Shape};
+use crate::sys::file::Kept;
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
 use crate::sys::{Result, namespace, process};
 use std::cell::Cell;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub(crate) use sources::Sources;
 
@@ -88,8 +89,9 @@ impl<'a> Init<'a> {
     ///
     /// First it lets go of what it has from its parent but does not need: how that handles signals,
     /// and descriptors, above all those of locks, which would be held as long as this one lives.
-    pub(crate) fn run(&self, keep: &mut [RawFd]) -> ! {
-        let ready = process::reset_signals().and_then(|()| gate::close_all_but(self, keep));
+    pub(crate) fn run(&self, keep: &mut Kept) -> ! {
+        let ready =
+            process::reset_signals().and_then(|()| keep.close_others(gate::first_to_close(self)));
         let error = match ready.and_then(|()| self.become_the_program()) {
             Ok(never) => match never {},
             Err(error) => error,

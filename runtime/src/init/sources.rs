@@ -9,7 +9,7 @@ use crate::sys::namespace;
 use crate::sys::process::CloneFlags;
 use crate::sys::{self, Errno};
 use std::ffi::{CString, OsStr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -86,7 +86,7 @@ impl Sources {
     }
 
     /// Every descriptor that is open here.
-    pub(crate) fn descriptors(&self) -> Vec<RawFd> {
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let mounts = self.mounts.iter().flatten().map(|source| &source.mount);
         let pid = self.pid.as_ref().map(|(fd, _)| fd);
         let others = [pid, self.null.as_ref(), self.program.as_ref(), self.store.as_ref()];
@@ -94,8 +94,7 @@ impl Sources {
             .chain(&self.joins)
             .chain(others.into_iter().flatten())
             .chain([&self.root])
-            .map(AsRawFd::as_raw_fd)
-            .collect()
+            .map(AsFd::as_fd)
     }
 
     pub(crate) fn pid_namespace(&self) -> sys::Result<BorrowedFd<'_>> {

@@ -278,6 +278,21 @@ fn flock(fd: BorrowedFd<'_>, operation: libc::c_int) -> Result<()> {
     check(returned.into(), "flock", format_args!("{}, {operation}", fd.as_raw_fd())).map(drop)
 }
 
+/// The numbers of descriptors that are to stay open.
+#[derive(Debug)]
+pub(crate) struct Kept(Vec<RawFd>);
+
+impl Kept {
+    pub(crate) fn new<'a>(descriptors: impl Iterator<Item = BorrowedFd<'a>>) -> Self {
+        Self(descriptors.map(|fd| fd.as_raw_fd()).collect())
+    }
+
+    /// Closes every other descriptor from `first` on, as [`close_all_but`] does.
+    pub(crate) fn close_others(&mut self, first: RawFd) -> Result<()> {
+        close_all_but(first, &mut self.0)
+    }
+}
+
 /// Closes every descriptor from `first` on but those in `keep`.
 ///
 /// Really closed, not only marked: execve resolves `/proc/self/fd/N` before it closes what
