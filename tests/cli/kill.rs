@@ -135,7 +135,8 @@ fn a_process_that_was_given_the_number_later_is_safe() -> Result<()> {
     Ok(())
 }
 
-/// Field 22 of `/proc/PID/stat`; the name before it may have spaces in it, but ends with the last `)`.
+/// Field 22 of `/proc/PID/stat`. The name before it may have spaces in it, and ends with the last
+/// parenthesis.
 fn start_time(pid: u32) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
