@@ -151,3 +151,14 @@ fn is_killed_in_time(container: &Container<'_>) -> Result<()> {
     assert!(matches!(container.wait()?, WaitStatus::Signaled(_, Signal::SIGKILL, _)));
     Ok(())
 }
+
+#[test]
+fn a_grace_period_that_no_clock_can_show_is_refused() -> Result<()> {
+    let root = Root::new()?;
+    for period in ["1e18", "-1", "nan", "soon"] {
+        let option = format!("--grace-period={period}");
+        let message = root.run(&["stop", &option, "nobody"])?.refused()?;
+        assert!(message.contains("--grace-period"), "{message}");
+    }
+    Ok(())
+}

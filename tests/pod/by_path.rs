@@ -68,3 +68,28 @@ fn it_ends_and_is_deleted_without_the_pod() -> Result<()> {
     pod.delete(&[])?;
     root.has_nothing_left()
 }
+
+#[test]
+fn it_may_join_the_mounts_and_the_cgroup_namespace_of_another_container() -> Result<()> {
+    let root = Root::new()?;
+    let script = "echo seen >/dev/shm/mark; echo ready; sleep 1000";
+    let other = root.start_container("a", &root.shell(script)?)?;
+    other.says("ready")?;
+    let path = |kind: &str| format!("/proc/{}/ns/{kind}", other.pid());
+    let bundle = root
+        .bundle(&["cat", "/dev/shm/mark"])?
+        .with("/root/readonly", false)
+        .with("/mounts", serde_json::json!([]))
+        .with("/linux/maskedPaths", serde_json::json!([]))
+        .with("/linux/readonlyPaths", serde_json::json!([]))
+        .with_namespace("mount", Some(&path("mnt")))
+        .with_namespace("cgroup", Some(&path("cgroup")))
+        .with_namespace("pid", Some(&path("pid")));
+    let container = root.create("b", &bundle)?;
+    for kind in ["mnt", "cgroup", "pid"] {
+        assert_eq!(container.namespace(kind)?, other.namespace(kind)?, "{kind}");
+    }
+    container.start()?;
+    assert_eq!(container.output()?, "seen\n");
+    Ok(())
+}

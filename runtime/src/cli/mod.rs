@@ -81,7 +81,12 @@ fn usage(error: &clap::Error) -> anyhow::Error {
 
 /// A number of seconds, whole or not.
 fn seconds(text: &str) -> Result<Duration, String> {
+    /// A deadline must be a time that the clock can show.
+    const MOST: f64 = 1e9;
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds > MOST {
+        return Err(format!("more than {MOST} seconds"));
+    }
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
