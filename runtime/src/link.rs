@@ -191,7 +191,7 @@ mod tests {
         let (here, there) = socket::pair().unwrap();
         socket::pass_credentials(here.as_fd()).unwrap();
         for step in Step::ALL {
-            let error = sys::Error::from_parts("move_mount", &"x".repeat(300), libc_enoent());
+            let error = sys::Error::from_parts("move_mount", &"x".repeat(300), 2);
             let failure = Failure { step, item: 513, error };
             ToParent::Failed(failure).send(there.as_fd()).unwrap();
             let (packet, pid) = ToParent::receive(here.as_fd()).unwrap().unwrap();
@@ -216,9 +216,5 @@ mod tests {
                 let _ = Failure::decode(&vec![byte; len]);
             }
         }
-    }
-
-    fn libc_enoent() -> i32 {
-        sys::Error::from_parts("", "", 2).errno() as i32
     }
 }

@@ -5,7 +5,7 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::spec::signal;
+use crate::spec;
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
 use oci_spec::runtime::Spec;
@@ -137,12 +137,7 @@ impl State {
     ) -> Result<Self> {
         let annotations: BTreeMap<_, _> =
             spec.annotations().clone().unwrap_or_default().into_iter().collect();
-        let stop_signal = match annotations.get(STOP_SIGNAL) {
-            Some(name) => signal::parse(name).ok_or_else(|| {
-                Error::invalid(format!("annotations[{STOP_SIGNAL}]"), name, "no such signal")
-            })?,
-            None => DEFAULT_STOP_SIGNAL,
-        };
+        let stop_signal = spec::stop_signal(spec)?.unwrap_or(DEFAULT_STOP_SIGNAL);
         let rootfs = spec.root().as_ref().map(|root| bundle.join(root.path())).unwrap_or_default();
         let kind = Kind::Container { sandbox: sandbox.map(str::to_owned) };
         Ok(Self { rootfs, annotations, stop_signal, ..Self::creating(id, kind, bundle) })
@@ -237,10 +232,6 @@ impl State {
         Ok(Status::Running)
     }
 }
-
-/// What an image says of the signal that stops it: image-spec, conversion.md, puts it into
-/// this annotation.
-const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
 
 const DEFAULT_STOP_SIGNAL: i32 = SIGTERM;
 

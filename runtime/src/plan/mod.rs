@@ -181,9 +181,6 @@ fn sysctls(linux: &Linux) -> Result<Vec<(CString, CString)>> {
 fn paths(field: &str, found: Option<&[String]>) -> Result<Vec<CString>> {
     let mut paths = Vec::new();
     for path in found.unwrap_or_default() {
-        if !path.starts_with('/') {
-            return Err(Error::invalid(field, format!("{path:?}"), "not an absolute path"));
-        }
         let path = c_string(field, path)?;
         if !paths.contains(&path) {
             paths.push(path);

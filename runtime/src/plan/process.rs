@@ -7,7 +7,6 @@ use crate::sys::identity::{Capabilities, Ids, Limit};
 use crate::sys::process::Strings;
 use caps::Capability;
 use oci_spec::runtime::{LinuxCapabilities, PosixRlimit, Spec};
-use std::collections::HashSet;
 use std::ffi::CString;
 use std::str::FromStr;
 
@@ -165,18 +164,13 @@ fn parse(name: &str) -> Result<Capability> {
 }
 
 fn limits(asked: &[PosixRlimit]) -> Result<Vec<Resource>> {
-    let mut seen = HashSet::new();
     let mut limits = Vec::new();
     for limit in asked {
         let name = limit.typ().to_string();
-        let field = "process.rlimits";
         let number = RESOURCES.iter().position(|known| *known == name);
         let Some(number) = number.and_then(|number| u32::try_from(number).ok()) else {
-            return Err(Error::invalid(field, name, "no such resource"));
+            return Err(Error::invalid("process.rlimits", name, "no such resource"));
         };
-        if !seen.insert(number) {
-            return Err(Error::invalid(field, name, "given twice"));
-        }
         let limit = Limit { soft: limit.soft(), hard: limit.hard() };
         limits.push(Resource { name, number, limit });
     }

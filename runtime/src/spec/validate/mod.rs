@@ -18,6 +18,7 @@ use std::path::{Component, Path};
 /// include/uapi/linux/utsname.h: the longest host name and domain name.
 const NEW_UTS_LEN: usize = 64;
 
+/// image-spec, conversion.md: where the stop signal of an image goes.
 const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
 
 pub(super) fn check(spec: &Spec) -> Result<()> {
@@ -96,13 +97,19 @@ fn annotations(spec: &Spec) -> Result<()> {
     if let Some(value) = annotations.get("") {
         return Err(Error::invalid("annotations", format!("{value:?}"), "its key is empty"));
     }
-    match annotations.get(STOP_SIGNAL) {
-        Some(value) if signal::parse(value).is_none() => {
-            let field = format!("annotations[{STOP_SIGNAL}]");
-            Err(Error::invalid(field, format!("{value:?}"), "not a signal"))
-        }
-        _ => Ok(()),
-    }
+    stop_signal(spec).map(drop)
+}
+
+/// What the image says of the signal that stops it.
+pub(crate) fn stop_signal(spec: &Spec) -> Result<Option<i32>> {
+    let annotations = spec.annotations().as_ref();
+    let Some(value) = annotations.and_then(|annotations| annotations.get(STOP_SIGNAL)) else {
+        return Ok(None);
+    };
+    signal::parse(value).map(Some).ok_or_else(|| {
+        let field = format!("annotations[{STOP_SIGNAL}]");
+        Error::invalid(field, format!("{value:?}"), "not a signal")
+    })
 }
 
 /// A path inside the container that must be absolute.
