@@ -2,9 +2,11 @@
 
 mod create;
 mod delete;
+mod exec;
 mod kill;
 mod list;
 mod output;
+mod run;
 mod sandbox;
 mod start;
 mod state;
@@ -34,6 +36,8 @@ struct Arguments {
 enum Verb {
     Create(create::Arguments),
     Start(start::Arguments),
+    Run(run::Arguments),
+    Exec(exec::Arguments),
     State(state::Arguments),
     Kill(kill::Arguments),
     Stop(stop::Arguments),
@@ -42,32 +46,51 @@ enum Verb {
     Sandbox(sandbox::Arguments),
 }
 
-/// Parses the command line and does what it says.
-pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+/// The verbs that clone a process which a container can see.
+const SEALED: [&str; 3] = ["create", "run", "exec"];
+
+/// Why nothing came of it, and the exit code that says so.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) code: u8,
+    pub(crate) error: anyhow::Error,
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { code: 1, error: error.into() }
+    }
+}
+
+/// Parses the command line and does what it says; answers with the exit code.
+pub(crate) fn run(args: Vec<OsString>) -> Result<u8, Failed> {
     // Before parsing, which would be done twice otherwise. An argument that only looks like the
     // verb costs a millisecond.
-    if args.iter().any(|arg| arg == "create") {
+    if args.iter().any(|arg| SEALED.iter().any(|verb| arg == verb)) {
         ensure_sealed()?;
     }
     let arguments = match Arguments::try_parse_from(args) {
         Ok(arguments) => arguments,
         Err(error) if !error.use_stderr() => {
             error.print()?;
-            return Ok(());
+            return Ok(0);
         }
-        Err(error) => return Err(usage(&error)),
+        Err(error) => return Err(usage(&error).into()),
     };
     let root = Root::open(&arguments.root)?;
     match arguments.verb {
-        Verb::Create(verb) => verb.run(&root),
-        Verb::Start(verb) => verb.run(&root),
-        Verb::State(verb) => verb.run(&root),
-        Verb::Kill(verb) => verb.run(&root),
-        Verb::Stop(verb) => verb.run(&root),
-        Verb::Delete(verb) => verb.run(&root),
-        Verb::List(verb) => verb.run(&root),
-        Verb::Sandbox(verb) => verb.run(&root),
+        Verb::Create(verb) => verb.run(&root)?,
+        Verb::Start(verb) => verb.run(&root)?,
+        Verb::Run(verb) => return verb.run(&root),
+        Verb::Exec(verb) => return verb.run(&root),
+        Verb::State(verb) => verb.run(&root)?,
+        Verb::Kill(verb) => verb.run(&root)?,
+        Verb::Stop(verb) => verb.run(&root)?,
+        Verb::Delete(verb) => verb.run(&root)?,
+        Verb::List(verb) => verb.run(&root)?,
+        Verb::Sandbox(verb) => verb.run(&root)?,
     }
+    Ok(0)
 }
 
 /// clap's message in one line: `main` prints errors, and prints them all alike.

@@ -38,19 +38,24 @@ pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
     if let Some(store) = store {
         file::dup_to(store.as_fd(), STORE)?;
     }
+    let terminal = init.terminal.take();
     let mut keep = [
         init.link.as_raw_fd(),
         init.gate.map_or(-1, AsRawFd::as_raw_fd),
         init.sources.program.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         store.map_or(-1, |_| STORE),
+        terminal.as_ref().map_or(-1, AsRawFd::as_raw_fd),
     ];
+    init.terminal.set(terminal);
     file::close_all_but(first_to_close(init), &mut keep)
 }
 
-/// Stdio is the program's own, or it has none.
+/// Stdio is the program's own, as are the descriptors after it that it is to keep; or it has none.
 pub(super) fn first_to_close(init: &Init<'_>) -> RawFd {
     match init.plan.process.stdio {
-        Stdio::Inherited => AFTER_STDERR,
+        Stdio::Inherited | Stdio::Terminal(_) => {
+            AFTER_STDERR.saturating_add_unsigned(init.plan.process.preserved)
+        }
         Stdio::Closed => 0,
     }
 }

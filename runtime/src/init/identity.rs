@@ -1,15 +1,17 @@
 //! From a process of the runtime to one of the container: session, user, capabilities, limits,
 //! filter, program.
 
-use super::{Init, gate};
-use crate::plan::Executable;
-use crate::sys::{Errno, Error, Result, file, identity, process, seccomp as filter};
+use super::{Init, gate, terminal};
+use crate::plan::{Executable, Stdio};
+use crate::sys::file::SFlag;
+use crate::sys::{Errno, Error, Result, descriptor, file, identity, process, seccomp as filter};
 use std::os::fd::AsFd;
 
 /// A session of its own; and from here on nothing of the host is open any more, so that no path of
 /// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).
 pub(super) fn session(init: &Init<'_>) -> Result<()> {
     process::setsid()?;
+    terminal::become_stdio(init)?;
     gate::close_all_but_links(init)
 }
 
@@ -19,6 +21,7 @@ pub(super) fn session(init: &Init<'_>) -> Result<()> {
 pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     let user = &init.plan.process.identity;
     let sets = &user.capabilities;
+    give_stdio(init)?;
     identity::limit_bounding_set(sets.bounding)?;
     identity::set_keepcaps(true)?;
     identity::become_user(user.uid, user.gid, &user.groups)?;
@@ -31,6 +34,30 @@ pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     }
     // A change of ids leaves this at what /proc/sys/fs/suid_dumpable says, which may be 1 or 2.
     identity::set_not_dumpable()
+}
+
+/// Lets the user open its own stdio again, as `/dev/stdout`. Only what is the container's or nobody
+/// else's is given away, a pipe or its terminal: a file, a device or a terminal of the host, which
+/// the caller has redirected stdio to, stays the host's (CVE-2026-88265).
+fn give_stdio(init: &Init<'_>) -> Result<()> {
+    let uid = init.plan.process.identity.uid.effective;
+    let is_terminal = match init.plan.process.stdio {
+        Stdio::Inherited => false,
+        Stdio::Terminal(_) => true,
+        Stdio::Closed => return Ok(()),
+    };
+    for stream in descriptor::stdio() {
+        let stat = file::fstat(stream)?;
+        let may_be_given = is_terminal || file::kind_of(&stat) == SFlag::S_IFIFO;
+        if may_be_given && stat.st_uid != uid {
+            match file::fchown(stream, uid) {
+                // Its owner is nobody in this user namespace.
+                Err(error) if matches!(error.errno(), Errno::EPERM | Errno::EINVAL) => {}
+                given => given?,
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Finds the program before anybody is told that the container is created: that it is missing is
