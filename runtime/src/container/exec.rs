@@ -73,6 +73,8 @@ fn add(target: &Target, request: &Exec<'_>) -> Result<u8> {
     let plan = Plan::of_exec(&process, &target.facts()?, kept, &Facts::probe()?)?;
     let console = Console::open(&plan, request.console_socket, request.detach)?;
     let sources = Sources::of_exec(&plan, target.pidfd()?)?;
+    // What was opened by the number of the container's first process is its own.
+    target.make_sure_it_lives()?;
 
     let interrupt = Interrupt::catch()?;
     let mut spawned = birth(&plan, &sources, target, request.cgroup)?;

@@ -100,10 +100,21 @@ impl Target {
         Hierarchy::open()?.open_path(own.unwrap_or("/")).doing(doing)
     }
 
+    pub(super) fn make_sure_it_lives(&self) -> Result<()> {
+        match process::has_ended(self.init.as_fd()).doing(|| format!("process {}", self.pid))? {
+            true => Err(self.stopped()),
+            false => Ok(()),
+        }
+    }
+
+    fn stopped(&self) -> Error {
+        Error::WrongState(format!("{STOPPED}: {}", self.state.id))
+    }
+
     /// Why adding a process failed, if that is because the container has ended meanwhile.
     pub(super) fn blame_end(&self, error: Error) -> Error {
         match process::has_ended(self.init.as_fd()) {
-            Ok(true) => Error::WrongState(format!("{STOPPED}: {}", self.state.id)),
+            Ok(true) => self.stopped(),
             _ => error,
         }
     }

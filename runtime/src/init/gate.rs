@@ -38,15 +38,12 @@ pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
     if let Some(store) = store {
         file::dup_to(store.as_fd(), STORE)?;
     }
-    let terminal = init.terminal.take();
     let mut keep = [
         init.link.as_raw_fd(),
         init.gate.map_or(-1, AsRawFd::as_raw_fd),
         init.sources.program.as_ref().map_or(-1, AsRawFd::as_raw_fd),
         store.map_or(-1, |_| STORE),
-        terminal.as_ref().map_or(-1, AsRawFd::as_raw_fd),
     ];
-    init.terminal.set(terminal);
     file::close_all_but(first_to_close(init), &mut keep)
 }
 

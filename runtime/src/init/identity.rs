@@ -3,15 +3,16 @@
 
 use super::{Init, gate, terminal};
 use crate::plan::{Executable, Stdio};
-use crate::sys::file::SFlag;
+use crate::sys::file::{OFlag, SFlag};
 use crate::sys::{Errno, Error, Result, descriptor, file, identity, process, seccomp as filter};
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 /// A session of its own; and from here on nothing of the host is open any more, so that no path of
 /// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).
 pub(super) fn session(init: &Init<'_>) -> Result<()> {
     process::setsid()?;
-    terminal::become_stdio(init)?;
+    terminal::control(init)?;
     gate::close_all_but_links(init)
 }
 
@@ -51,13 +52,17 @@ fn give_stdio(init: &Init<'_>) -> Result<()> {
         let may_be_given = is_terminal || file::kind_of(&stat) == SFlag::S_IFIFO;
         if may_be_given && stat.st_uid != uid {
             match file::fchown(stream, uid) {
-                // Its owner is nobody in this user namespace.
-                Err(error) if matches!(error.errno(), Errno::EPERM | Errno::EINVAL) => {}
+                Err(error) if may_stay(error.errno()) => {}
                 given => given?,
             }
         }
     }
     Ok(())
+}
+
+/// Its owner is nobody in this user namespace, or it is on a file system that nobody may change.
+fn may_stay(errno: Errno) -> bool {
+    matches!(errno, Errno::EPERM | Errno::EINVAL | Errno::EROFS)
 }
 
 /// Finds the program before anybody is told that the container is created: that it is missing is
@@ -103,7 +108,10 @@ pub(super) fn exec(init: &Init<'_>) -> Error {
     let process = &init.plan.process;
     match (&process.executable, &init.sources.program) {
         (Executable::Search(candidates), _) => match candidates.get(init.executable.get()) {
-            Some(path) => process::execve(path, &process.argv, &process.envp),
+            Some(path) => match process::execve(path, &process.argv, &process.envp) {
+                error if error.errno() == Errno::ENOENT => missing(path).unwrap_or(error),
+                error => error,
+            },
             None => Error::new("execve", format_args!("no candidate"), Errno::ENOENT),
         },
         (Executable::Pause, Some(program)) => {
@@ -113,4 +121,18 @@ pub(super) fn exec(init: &Init<'_>) -> Error {
             Error::new("execveat", format_args!("no program"), Errno::EBADF)
         }
     }
+}
+
+/// Why a program that is there is not found: a script whose interpreter is missing.
+fn missing(path: &CStr) -> Option<Error> {
+    let mut start = [0; 64];
+    let file = file::open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?;
+    let read = file::read_from_start(file.as_fd(), &mut start).ok()?;
+    let line = start[..read].strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let name = std::str::from_utf8(line).ok()?.split_whitespace().next()?;
+    Some(Error::new(
+        "execve",
+        format_args!("{path:?}, for its interpreter {name:?}"),
+        Errno::ENOENT,
+    ))
 }

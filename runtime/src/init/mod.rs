@@ -39,8 +39,6 @@ pub(crate) struct Init<'a> {
     item: Cell<u16>,
     /// Which of the places where the program may be has it.
     executable: Cell<usize>,
-    /// The program's end of its terminal, until it is the program's stdio.
-    terminal: Cell<Option<OwnedFd>>,
 }
 
 type Run = fn(&Init<'_>) -> Result<()>;
@@ -90,7 +88,6 @@ impl<'a> Init<'a> {
             step: Cell::new(Step::Clone),
             item: Cell::new(0),
             executable: Cell::new(0),
-            terminal: Cell::new(None),
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) fn join(init: &Init<'_>) -> Result<()> {
     init.each(&namespaces.join, |number, join| {
         namespace::setns(init.sources.joins[number].as_fd(), join.kind)
     })?;
-    if let Some(process) = &init.sources.process {
+    if let (Some(process), false) = (&init.sources.process, namespaces.of_process.is_empty()) {
         namespace::setns(process.as_fd(), namespaces.of_process)?;
     }
     if namespaces.unshare_cgroup {

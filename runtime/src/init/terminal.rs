@@ -6,10 +6,10 @@ use crate::link::{ToInit, ToParent};
 use crate::plan::{Root, Stdio};
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::terminal::{self, Pair};
-use crate::sys::{Errno, Error, Result, mount, process};
+use crate::sys::{Errno, Error, Result, descriptor, mount, process};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Makes the terminal, and waits until the parent has its end.
+/// Makes the terminal and has it as stdio; the parent has the other end then.
 pub(super) fn open(init: &Init<'_>) -> Result<()> {
     if !matches!(init.plan.process.stdio, Stdio::Terminal(_)) {
         return Ok(());
@@ -25,8 +25,8 @@ pub(super) fn open(init: &Init<'_>) -> Result<()> {
         // The creator is gone.
         process::exit_now(1);
     }
-    init.terminal.set(Some(slave));
-    Ok(())
+    // At once: the stdio of the runtime's caller is not for those in the container to see.
+    (0..3).try_for_each(|number| file::dup_to(slave.as_fd(), number))
 }
 
 /// config.md, "process.terminal": `/dev/console` is the program's terminal. What is there in the
@@ -49,9 +49,10 @@ fn bind_console(top: BorrowedFd<'_>, slave: BorrowedFd<'_>) -> Result<()> {
     mount::move_mount(console.as_fd(), target.as_fd())
 }
 
-/// Lets the program have the terminal as stdio, and its session be controlled by it.
-pub(super) fn become_stdio(init: &Init<'_>) -> Result<()> {
-    let Some(slave) = init.terminal.take() else { return Ok(()) };
-    terminal::set_controlling(slave.as_fd())?;
-    (0..3).try_for_each(|number| file::dup_to(slave.as_fd(), number))
+/// Lets the terminal control the session of the program.
+pub(super) fn control(init: &Init<'_>) -> Result<()> {
+    match init.plan.process.stdio {
+        Stdio::Terminal(_) => terminal::set_controlling(descriptor::stdio()[0]),
+        Stdio::Inherited | Stdio::Closed => Ok(()),
+    }
 }
