@@ -5,7 +5,7 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::spec;
+use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
 use oci_spec::runtime::Spec;
@@ -13,9 +13,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// runtime-spec, runtime.md, "State": the version that the report follows.
-const OCI_VERSION: &str = "1.3.0";
 
 /// The format of state.json; a file of a later one is not understood.
 const FORMAT: u32 = 1;
