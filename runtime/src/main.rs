@@ -1,12 +1,14 @@
 //! `peapod`, the program: parse, run, exit code. It alone prints errors.
 #![forbid(unsafe_code)]
+#![no_main]
 
 mod cli;
 
 use std::io::Write;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+peapod::program!(run);
+
+fn run() -> i32 {
     match cli::run(std::env::args_os().collect()) {
         Ok(code) => code.into(),
         Err(cli::Failed { code, error }) => {

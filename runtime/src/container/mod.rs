@@ -41,7 +41,7 @@ pub use kill::{Target, kill};
 pub use list::{Row, list};
 pub use root::Root;
 pub use run::{Run, Running, exit_code_of, run};
-pub use seal::ensure_sealed;
+pub use seal::{ensure_sealed, needs_sealing};
 pub use start::start;
 pub(crate) use state::{Kind, own_cgroup};
 pub use state::{Report, State, Status, state};

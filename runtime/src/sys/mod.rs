@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
 pub(crate) mod descriptor;
+pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod identity;
@@ -17,6 +18,7 @@ pub(crate) mod process;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub mod start;
 pub(crate) mod terminal;
 
 pub use error::{Error, Result};
