@@ -16,6 +16,7 @@ mod process;
 mod root;
 mod run;
 mod sandbox;
+mod terminal;
 mod wait;
 
 pub use bundle::Bundle;
@@ -26,4 +27,5 @@ pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
+pub use terminal::{ConsoleSocket, Terminal};
 pub use wait::{DEADLINE, file_with, readable};
