@@ -2,13 +2,18 @@
 
 mod create;
 mod delete;
+mod events;
 mod kill;
 mod list;
 mod output;
+mod pause;
+mod ps;
+mod resume;
 mod sandbox;
 mod start;
 mod state;
 mod stop;
+mod update;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -39,6 +44,11 @@ enum Verb {
     Stop(stop::Arguments),
     Delete(delete::Arguments),
     List(list::Arguments),
+    Ps(ps::Arguments),
+    Pause(pause::Arguments),
+    Resume(resume::Arguments),
+    Update(Box<update::Arguments>),
+    Events(events::Arguments),
     Sandbox(sandbox::Arguments),
 }
 
@@ -66,6 +76,11 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         Verb::Stop(verb) => verb.run(&root),
         Verb::Delete(verb) => verb.run(&root),
         Verb::List(verb) => verb.run(&root),
+        Verb::Ps(verb) => verb.run(&root),
+        Verb::Pause(verb) => verb.run(&root),
+        Verb::Resume(verb) => verb.run(&root),
+        Verb::Update(verb) => verb.run(&root),
+        Verb::Events(verb) => verb.run(&root),
         Verb::Sandbox(verb) => verb.run(&root),
     }
 }

@@ -15,7 +15,8 @@ pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{LinuxResources, Spec};
+use serde::de::DeserializeOwned;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -34,6 +35,11 @@ pub(crate) fn load(bundle: &Path) -> Result<Spec> {
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
+}
+
+/// The `linux.resources` in a text of its own; `path` is what errors call it.
+pub(crate) fn resources(path: &Path, text: &[u8]) -> Result<LinuxResources> {
+    parse_as(path, text)
 }
 
 fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {
@@ -66,14 +72,18 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Parses the text of config.json; `path` is what errors call it.
 fn parse(path: &Path, text: &[u8]) -> Result<Spec> {
+    parse_as(path, text)
+}
+
+fn parse_as<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
     if let Some(error) = explain::not_an_object(path, text) {
         return Err(error);
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let parsed = serde_path_to_error::deserialize::<_, Spec>(Strict::new(&mut json));
-    let spec = parsed.map_err(|error| explain::error(path, &error))?;
+    let parsed = serde_path_to_error::deserialize::<_, T>(Strict::new(&mut json));
+    let whole = parsed.map_err(|error| explain::error(path, &error))?;
     json.end().map_err(|error| explain::syntax(path, &error))?;
-    Ok(spec)
+    Ok(whole)
 }
 
 fn c_path(path: &Path) -> Result<CString> {
