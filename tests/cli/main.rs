@@ -2,12 +2,18 @@
 
 mod create;
 mod delete;
+mod devices;
+mod events;
 mod inside;
 mod interrupted;
 mod kill;
 mod list;
+mod pause;
+mod ps;
+mod resume;
 mod sandbox;
 mod sealed;
 mod start;
 mod state;
 mod stop;
+mod update;

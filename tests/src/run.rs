@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -92,6 +92,12 @@ impl Running {
     /// When the signal cannot be sent.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.process.pid), signal)?)
+    }
+
+    /// The file that its output goes to.
+    #[must_use]
+    pub fn output_file(&self) -> &Path {
+        &self.stdout
     }
 
     /// Waits for its end.

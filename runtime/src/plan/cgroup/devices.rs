@@ -129,14 +129,19 @@ impl DeviceRules {
         // Among rules of one verdict order means nothing.
         if kept.iter().all(|rule| rule.verdict != self.otherwise) {
             kept.sort_by_key(|rule| rule.devices);
-            kept.dedup_by(|later, first| {
-                let is_same = later.devices == first.devices;
-                first.access |= if is_same { later.access } else { 0 };
-                is_same
-            });
+            kept.dedup_by(merge);
         }
         self.rules = kept;
     }
+}
+
+/// Takes what `later` gives into `first` if both are about the same devices.
+fn merge(later: &mut Rule, first: &mut Rule) -> bool {
+    let are_same = later.devices == first.devices;
+    if are_same {
+        first.access |= later.access;
+    }
+    are_same
 }
 
 fn rule_of(number: usize, rule: &LinuxDeviceCgroup) -> Result<Rule> {

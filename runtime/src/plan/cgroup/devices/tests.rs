@@ -10,8 +10,8 @@ fn build(rules: &Value) -> Result<DeviceRules> {
 
 /// The rules in words, without those that every container has.
 #[track_caller]
-fn assert_folds(rules: Value, otherwise: Verdict, expected: &[&str]) {
-    let folded = build(&rules).unwrap();
+fn assert_folds(rules: &Value, otherwise: Verdict, expected: &[&str]) {
+    let folded = build(rules).unwrap();
     let default = DeviceRules::build(&[]).unwrap().rules;
     let own = folded.rules.iter().filter(|rule| !default.contains(rule));
     let own: Vec<_> = own.map(|rule| format!("{rule:?}")).collect();
@@ -45,8 +45,8 @@ fn a_rule_for_everything_makes_those_before_it_void() {
     let fuse = json!({ "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rw" });
     let none = json!({ "allow": false, "access": "rwm" });
     let all = json!({ "allow": true, "type": "a", "major": -1, "minor": -1, "access": "mrw" });
-    assert_folds(json!([fuse, none]), Verdict::Deny, &[]);
-    assert_folds(json!([none, fuse]), Verdict::Deny, &["allow c 10:229 rw"]);
+    assert_folds(&json!([fuse, none]), Verdict::Deny, &[]);
+    assert_folds(&json!([none, fuse]), Verdict::Deny, &["allow c 10:229 rw"]);
     assert!(build(&json!([none, fuse, all])).unwrap().allows_all());
 }
 
@@ -70,14 +70,14 @@ fn the_last_rule_that_speaks_of_a_device_decides() {
         (json!([all, rule(false, 229, "r")]), Verdict::Allow, &["deny c 10:229 r"]),
         (json!([all, rule(false, 1, "r"), rule(true, 1, "r")]), Verdict::Allow, &[]),
     ] {
-        assert_folds(rules, otherwise, expected);
+        assert_folds(&rules, otherwise, expected);
     }
 }
 
 #[test]
 fn default_devices_cannot_be_denied() {
     let dev_null = json!({ "allow": false, "type": "c", "major": 1, "minor": 3, "access": "rwm" });
-    assert_folds(json!([dev_null]), Verdict::Deny, &[]);
+    assert_folds(&json!([dev_null]), Verdict::Deny, &[]);
     assert!(build(&json!([{ "allow": true, "access": "rwm" }, dev_null])).unwrap().allows_all());
 }
 
