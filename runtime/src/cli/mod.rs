@@ -2,16 +2,21 @@
 
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod kill;
 mod list;
 mod output;
+mod pause;
+mod ps;
+mod resume;
 mod run;
 mod sandbox;
 mod spec;
 mod start;
 mod state;
 mod stop;
+mod update;
 
 use anyhow::{Result, anyhow};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
@@ -64,7 +69,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 11] = [
+const VERBS: [Verb; 16] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -74,6 +79,11 @@ const VERBS: [Verb; 11] = [
     verb!(stop),
     verb!(delete),
     verb!(list),
+    verb!(ps),
+    verb!(pause),
+    verb!(resume),
+    verb!(update),
+    verb!(events),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
 ];

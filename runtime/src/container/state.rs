@@ -201,6 +201,12 @@ impl State {
         }
     }
 
+    /// For what is done to containers alone.
+    pub(crate) fn must_be_a_container(&self) -> Result<()> {
+        let message = || Error::WrongState(format!("{} is a sandbox, not a container", self.id));
+        if self.is_sandbox() { Err(message()) } else { Ok(()) }
+    }
+
     pub(crate) fn is_sandbox(&self) -> bool {
         matches!(self.kind, Kind::Sandbox { .. })
     }

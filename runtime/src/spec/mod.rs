@@ -18,7 +18,7 @@ pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use serde::de::DeserializeOwned;
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -53,6 +53,11 @@ fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
+}
+
+/// The `linux.resources` in a text of its own; `path` is what errors call it.
+pub(crate) fn resources(path: &Path, text: &[u8]) -> Result<LinuxResources> {
+    parse(path, text)
 }
 
 fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {
