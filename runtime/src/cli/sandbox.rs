@@ -79,7 +79,7 @@ impl Arguments {
             Verb::Stop { id, grace_period } => Ok(sandbox::stop(root, id, *grace_period)?),
             Verb::Delete { id, force } => {
                 let force = if *force { Force::Yes } else { Force::No };
-                Ok(sandbox::delete(root, id, force)?)
+                warn(&sandbox::delete(root, id, force)?)
             }
             Verb::List { format } => list(root, *format),
         }

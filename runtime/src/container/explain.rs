@@ -22,6 +22,8 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Devices => {
             named("linux.devices", plan.devices.get(item).map(|device| &device.target))
         }
+        Step::Hooks => "waiting for hooks".to_owned(),
+        Step::CreateContainer => format!("hooks.createContainer[{item}]"),
         Step::Pivot => "entering the root file system".to_owned(),
         Step::Sysctls => listed("linux.sysctl", plan.sysctls.get(item).map(|(path, _)| path)),
         Step::ReadonlyPaths => listed("linux.readonlyPaths", plan.readonly_paths.get(item)),
@@ -31,6 +33,7 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Identity => "process.user and process.capabilities".to_owned(),
         Step::Executable => executable(plan, failure),
         Step::Gate => "waiting for start".to_owned(),
+        Step::StartContainer => format!("hooks.startContainer[{item}]"),
         Step::Limits => {
             listed("process.rlimits", plan.process.limits.get(item).map(|limit| &limit.name))
         }
@@ -68,6 +71,7 @@ fn program(plan: &Plan) -> String {
 /// What stops a program at the last moment, for `start`, which has no plan.
 pub(super) fn explain_exec(failure: &Failure) -> Error {
     let step = match failure.step {
+        Step::StartContainer => "hooks.startContainer",
         Step::Limits => "process.rlimits",
         Step::Seccomp => "linux.seccomp",
         _ => "exec failed",

@@ -8,6 +8,7 @@ mod delete;
 mod explain;
 mod gate;
 mod grant;
+mod hooks;
 mod identity;
 mod interrupt;
 mod kill;

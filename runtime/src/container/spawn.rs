@@ -1,6 +1,7 @@
 //! The clone, and the parent's side of the link.
 
 use super::explain::explain;
+use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
 use crate::error::{Doing, Error, Result};
 use crate::init::{Init, Sources};
@@ -75,22 +76,42 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
 }
 
 impl Spawned {
-    /// Waits until init has done all but what `start` asks for; answers with its pid.
-    pub(super) fn wait_until_ready(&mut self, plan: &Plan, interrupt: &Interrupt) -> Result<i32> {
+    /// Waits until init has done all but what `start` asks for, and does meanwhile what it asks for
+    /// itself; answers with its pid.
+    pub(super) fn wait_until_ready(
+        &mut self,
+        plan: &Plan,
+        hooks: OfCreate<'_>,
+        interrupt: &Interrupt,
+    ) -> Result<i32> {
+        loop {
+            match self.next(interrupt)? {
+                Some((ToParent::Hooks, pid)) => {
+                    self.adopt(pid)?;
+                    hooks.run(pid, interrupt)?;
+                    ToInit::Continue.send(self.link()?).doing(|| "the link to init".to_owned())?;
+                }
+                Some((ToParent::Ready, pid)) => {
+                    self.adopt(pid)?;
+                    return Ok(pid);
+                }
+                Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
+                Some((ToParent::HookFailed(failure), _)) => {
+                    return Err(hooks::explain(Some(&plan.hooks), &failure));
+                }
+                None => return Err(Error::InitEnded(self.how_it_ended()?)),
+            }
+        }
+    }
+
+    fn next(&self, interrupt: &Interrupt) -> Result<Option<(ToParent, i32)>> {
         let doing = || "the link to init".to_owned();
         let link = self.link()?;
         let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
         if ready[1] {
             return Err(Error::Interrupted("create: interrupted by a signal".to_owned()));
         }
-        match ToParent::receive(link).doing(doing)? {
-            Some((ToParent::Ready, pid)) => {
-                self.adopt(pid)?;
-                Ok(pid)
-            }
-            Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
-            None => Err(Error::InitEnded(self.how_it_ended()?)),
-        }
+        ToParent::receive(link).doing(doing)
     }
 
     /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// runtime-spec, runtime.md, "State": the version that the report follows.
-const OCI_VERSION: &str = "1.3.0";
+pub(super) const OCI_VERSION: &str = "1.3.0";
 
 /// The format of state.json; a file of a later one is not understood.
 const FORMAT: u32 = 1;
@@ -38,6 +38,9 @@ pub struct State {
     pub(crate) annotations: BTreeMap<String, String>,
     /// The signal that asks the program to end.
     pub(crate) stop_signal: i32,
+    /// Whether hooks of later verbs are kept beside this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_hooks: bool,
 }
 
 /// What a state is of.
@@ -148,6 +151,12 @@ impl State {
         Self::creating(id, Kind::Sandbox { nested }, Path::new(""))
     }
 
+    /// All that is known of a container whose state cannot be read.
+    pub(crate) fn unknown(id: &str) -> Self {
+        let kind = Kind::Container { sandbox: None };
+        Self { has_hooks: true, ..Self::creating(id, kind, Path::new("")) }
+    }
+
     fn creating(id: &str, kind: Kind, bundle: &Path) -> Self {
         Self {
             format: FORMAT,
@@ -160,6 +169,7 @@ impl State {
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
+            has_hooks: false,
         }
     }
 

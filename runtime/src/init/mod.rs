@@ -2,11 +2,12 @@
 //!
 //! What runs here is a copy of the runtime that becomes the container's program. It walks the plan
 //! with plain system calls: it decides nothing, and it allocates nothing, so that no lock and no
-//! failed allocation can stop it half way. The order of the steps is the order of [`BUILD`] and
-//! [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
+//! failed allocation can stop it half way. The order of the steps is the order of [`FURNISH`],
+//! [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
 mod cwd;
 mod gate;
+mod hooks;
 mod identity;
 mod mounts;
 mod namespaces;
@@ -15,7 +16,7 @@ mod protect;
 mod root;
 mod sources;
 
-use crate::link::{Failure, Step, ToParent};
+use crate::link::{Failure, Step, ToInit, ToParent};
 use crate::plan::{Plan, Shape};
 use crate::sys::file::Kept;
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
@@ -23,6 +24,7 @@ use crate::sys::{Result, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
 
 /// What a step works with.
@@ -41,14 +43,21 @@ pub(crate) struct Init<'a> {
 
 type Run = fn(&Init<'_>) -> Result<()>;
 
-/// What is done outside a PID namespace that others are in: everything that takes time.
-const BUILD: [(Step, Run); 10] = [
+/// What is done outside a PID namespace that others are in: what takes time.
+const FURNISH: [(Step, Run); 6] = [
     (Step::Namespaces, namespaces::join),
     (Step::Loopback, namespaces::loopback),
     (Step::Names, namespaces::names),
     (Step::Root, root::attach),
     (Step::Mounts, mounts::make),
     (Step::Devices, root::devices),
+];
+
+/// Likewise, unless there are hooks: those are told which process it is that the container will
+/// have, so it must be that one then.
+const ENTER: [(Step, Run); 6] = [
+    (Step::Hooks, hooks::of_the_parent),
+    (Step::CreateContainer, hooks::create_container),
     (Step::Pivot, root::enter),
     (Step::Sysctls, procfs::sysctls),
     (Step::ReadonlyPaths, protect::readonly),
@@ -56,13 +65,14 @@ const BUILD: [(Step, Run); 10] = [
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 8] = [
+const FINISH: [(Step, Run); 9] = [
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
     (Step::Identity, identity::become_user),
     (Step::Cwd, cwd::enter_as_user),
     (Step::Executable, identity::find_executable),
     (Step::Gate, gate::wait),
+    (Step::StartContainer, hooks::start_container),
     (Step::Limits, identity::limits),
     (Step::Seccomp, identity::seccomp),
 ];
@@ -104,21 +114,34 @@ impl<'a> Init<'a> {
 
     fn become_the_program(&self) -> Result<std::convert::Infallible> {
         match self.plan.namespaces.shape {
-            Shape::Direct => self.walk(&BUILD)?,
-            Shape::Nested => {
-                // This is the stub, born in the PID namespace of pause. A process may only make a
-                // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
-                // process is EINVAL.
-                clone_sibling(self.plan.namespaces.new)?;
-                self.walk(&BUILD)?;
-            }
-            Shape::Shared => {
-                self.walk(&BUILD)?;
-                self.step.set(Step::Clone);
-                self.enter_pid_namespace()?;
-                clone_sibling(CloneFlags::empty())?;
-            }
+            Shape::Direct => {}
+            // This is the stub, born in the PID namespace of pause. A process may only make a
+            // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
+            // process is EINVAL.
+            Shape::Nested => clone_sibling(self.plan.namespaces.new)?,
+            Shape::Shared => return self.become_the_program_among_others(),
         }
+        self.walk(&FURNISH)?;
+        self.walk(&ENTER)?;
+        self.finish()
+    }
+
+    fn become_the_program_among_others(&self) -> Result<std::convert::Infallible> {
+        self.walk(&FURNISH)?;
+        if self.plan.hooks.run_before_pivot() {
+            self.go_on_among_others()?;
+            self.walk(&ENTER)?;
+        } else {
+            self.walk(&ENTER)?;
+            // What the process need not have that others see is let go before.
+            self.step.set(Step::Clone);
+            gate::close_all_but_links(self)?;
+            self.go_on_among_others()?;
+        }
+        self.finish()
+    }
+
+    fn finish(&self) -> Result<std::convert::Infallible> {
         self.walk(&FINISH)?;
         self.step.set(Step::Exec);
         Err(identity::exec(self))
@@ -142,12 +165,20 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// From here on children are born in the PID namespace of the pod. Before that, what they need
-    /// not have is let go.
-    fn enter_pid_namespace(&self) -> Result<()> {
-        let pidns = self.sources.pid_namespace()?;
-        namespace::setns(pidns, CloneFlags::CLONE_NEWPID)?;
-        gate::close_all_but_links(self)
+    /// Goes on as a process in the PID namespace of the pod.
+    fn go_on_among_others(&self) -> Result<()> {
+        self.step.set(Step::Clone);
+        namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
+        clone_sibling(CloneFlags::empty())
+    }
+
+    /// Waits until the parent has done what it was asked for. Without a parent there is nothing to
+    /// go on for.
+    fn wait_for_parent(&self) -> Result<()> {
+        if ToInit::receive(self.link.as_fd())? != Some(ToInit::Continue) {
+            exit_now(1);
+        }
+        Ok(())
     }
 
     /// Whether the PID namespace is one that others are in, which this process itself is

@@ -8,13 +8,15 @@ use crate::sys::{Errno, Error, Result};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Attaches the root over `/` of this mount namespace, from where `pivot_root` makes it the root.
+/// Attaches the root in this mount namespace, from where `pivot_root` makes it the root.
 pub(super) fn attach(init: &Init<'_>) -> Result<()> {
-    if !matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
-        return Ok(());
-    }
-    let top = file::open(c"/", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
-    mount::move_mount(init.root(), top.as_fd())
+    let place = match &init.plan.root {
+        Root::Directory { place, .. } => place.as_c_str(),
+        Root::Empty => c"/",
+        Root::Chroot { .. } | Root::Joined => return Ok(()),
+    };
+    let place = file::open(place, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    mount::move_mount(init.root(), place.as_fd())
 }
 
 /// Makes device nodes and the usual links. Every path is resolved inside the root, and a link is

@@ -1,8 +1,9 @@
 //! What init needs from the host, opened by its parent before the clone: later it may not be
 //! reachable, and an error now leaves nothing behind.
 
+use super::HookStates;
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Executable, Namespaces, Plan, Root, Source};
+use crate::plan::{Executable, Hooks, Namespaces, Plan, Root, Source};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_SLAVE};
 use crate::sys::namespace;
@@ -38,6 +39,8 @@ pub(crate) struct Sources {
     pub(super) program: Option<OwnedFd>,
     /// What the program finds open as descriptor 3.
     pub(super) store: Option<OwnedFd>,
+    /// What hooks read that init runs.
+    pub(crate) hook_states: HookStates,
 }
 
 /// The source of a bind mount.
@@ -51,6 +54,7 @@ impl Sources {
     /// Opens everything that the plan names, but for what does not exist yet: the
     /// container's own cgroup.
     pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
+        hooks(&plan.hooks)?;
         let mounts: Result<_> =
             plan.mounts.iter().map(|mount| bind_source(&mount.source)).collect();
         let null = if plan.masked_paths.is_empty() { None } else { Some(dev_null()?) };
@@ -70,6 +74,7 @@ impl Sources {
             null,
             program,
             store,
+            hook_states: HookStates::default(),
         })
     }
 
@@ -193,6 +198,28 @@ fn directory(path: &Path, open: impl FnOnce() -> sys::Result<OwnedFd>) -> Result
         return Err(Error::invalid("root.path", path.display(), "is the root of the host"));
     }
     Ok(opened)
+}
+
+/// Hooks of the host must be there before anything is made that they would belong to.
+fn hooks(hooks: &Hooks) -> Result<()> {
+    for (kind, hook) in hooks.of_the_host() {
+        let field = format!("hooks.{kind}.path");
+        let invalid =
+            |reason: &str| Err(Error::invalid(&field, format!("{:?}", hook.path), reason));
+        match file::stat(&hook.path) {
+            Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => {
+                return invalid("no such file");
+            }
+            found if !file::is_regular(&found.doing(|| format!("{field}: {:?}", hook.path))?) => {
+                return invalid("not a program");
+            }
+            _ => {}
+        }
+        if file::is_executable(&hook.path).is_err() {
+            return invalid("not executable");
+        }
+    }
+    Ok(())
 }
 
 fn joins(namespaces: &Namespaces) -> Result<Vec<OwnedFd>> {

@@ -7,6 +7,7 @@
 
 pub(crate) mod cgroup;
 mod devices;
+mod hooks;
 mod mounts;
 mod namespaces;
 mod process;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use cgroup::CgroupPlan;
 pub(crate) use devices::{Device, DeviceKind, Symlink};
+pub(crate) use hooks::Hooks;
 pub(crate) use mounts::{Mount, Parameter, Source};
 pub(crate) use namespaces::{Namespaces, Shape, Sharing};
 pub(crate) use process::{Executable, Identity, Process, Stdio};
@@ -41,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) sysctls: Vec<(CString, CString)>,
     pub(crate) readonly_paths: Vec<CString>,
     pub(crate) masked_paths: Vec<CString>,
+    pub(crate) hooks: Hooks,
     pub(crate) process: Process,
     pub(crate) cgroup: CgroupPlan,
     /// What was asked for and will not be given, for the caller to print.
@@ -50,8 +53,9 @@ pub(crate) struct Plan {
 /// The file system that becomes `/`.
 #[derive(Debug)]
 pub(crate) enum Root {
-    /// A directory of the host, in a mount namespace of its own.
-    Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes> },
+    /// A directory of the host, in a mount namespace of its own. Until it is entered it is attached
+    /// at `place`: over `/`, or where hooks look for it.
+    Directory { path: PathBuf, place: CString, readonly: bool, propagation: Option<Attributes> },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
     /// A new tmpfs that holds the mount points and nothing else, for a process
@@ -87,7 +91,8 @@ impl Plan {
         let linux = spec.linux().as_ref().unwrap_or(&none);
         let sandbox = options.sandbox.as_ref();
         let namespaces = Namespaces::build(linux, sandbox)?;
-        let root = Root::build(spec, linux, bundle, &namespaces)?;
+        let hooks = Hooks::build(spec)?;
+        let root = Root::build(spec, bundle, &namespaces, &hooks)?;
         // The names of a pod are the pod's: a container that was written to run alone must
         // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
@@ -104,6 +109,7 @@ impl Plan {
             sysctls: sysctls(linux)?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
+            hooks,
             cgroup: CgroupPlan::build(linux.resources().as_ref())?,
             namespaces,
             root,
@@ -125,7 +131,7 @@ impl Facts {
 }
 
 impl Root {
-    fn build(spec: &Spec, linux: &Linux, bundle: &Path, namespaces: &Namespaces) -> Result<Self> {
+    fn build(spec: &Spec, bundle: &Path, namespaces: &Namespaces, hooks: &Hooks) -> Result<Self> {
         if namespaces.joins_mounts() {
             return Ok(Self::Joined);
         }
@@ -137,9 +143,10 @@ impl Root {
             return Ok(Self::Chroot { path });
         }
         let readonly = root.readonly().unwrap_or(false);
-        let propagation = linux
-            .rootfs_propagation()
-            .as_deref()
+        let propagation = spec
+            .linux()
+            .as_ref()
+            .and_then(|linux| linux.rootfs_propagation().as_deref())
             .filter(|name| !name.is_empty())
             .map(|name| {
                 mounts::propagation(name).ok_or_else(|| {
@@ -147,7 +154,9 @@ impl Root {
                 })
             })
             .transpose()?;
-        Ok(Self::Directory { path, readonly, propagation })
+        let place = if hooks.run_before_pivot() { path.as_path() } else { Path::new("/") };
+        let place = c_path("root.path", place)?;
+        Ok(Self::Directory { path, place, readonly, propagation })
     }
 }
 

@@ -63,6 +63,7 @@ pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> R
     let cgroup = format!("{DEFAULT_PARENT}/{id}");
     let prepared = Prepared {
         state: State::of_sandbox(id, mode.is_nested()),
+        hooks: None,
         plan: &plan,
         sources,
         leaf: format!("{cgroup}/pause"),

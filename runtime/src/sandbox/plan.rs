@@ -4,8 +4,8 @@ use super::PidMode;
 use crate::error::{Error, Result};
 use crate::plan::seccomp::Filter;
 use crate::plan::{
-    CgroupPlan, Executable, Identity, Mount, Namespaces, Parameter, Plan, Process, Root, Shape,
-    Source, Stdio, Target,
+    CgroupPlan, Executable, Hooks, Identity, Mount, Namespaces, Parameter, Plan, Process, Root,
+    Shape, Source, Stdio, Target,
 };
 use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
@@ -52,6 +52,7 @@ pub(super) fn build(hostname: Option<&str>) -> Result<Plan> {
         sysctls: Vec::new(),
         readonly_paths: Vec::new(),
         masked_paths: Vec::new(),
+        hooks: Hooks::default(),
         process: process()?,
         cgroup: CgroupPlan::default(),
         warnings: Vec::new(),

@@ -5,11 +5,13 @@
 //! made of it.
 
 mod explain;
+mod hooks;
 pub mod signal;
 mod strict;
 mod unsupported;
 mod validate;
 
+pub(crate) use hooks::kinds as hook_kinds;
 pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 
 use crate::error::{Doing, Error, Result};

@@ -198,7 +198,6 @@ fn properties_that_are_unknown_or_of_other_platforms_are_ignored() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let hook = json!([{ "path": "/bin/true" }]);
     let map = json!([{ "containerID": 0, "hostID": 1, "size": 1 }]);
     let mapped =
         |name: &str| json!({ "mounts": [{ "destination": "/a", "type": "bind", name: map }] });
@@ -208,8 +207,6 @@ fn what_is_not_supported_is_refused_by_name() {
         } })
     };
     for (change, field) in [
-        (json!({ "hooks": { "prestart": hook } }), "hooks"),
-        (json!({ "hooks": { "poststop": hook } }), "hooks"),
         (json!({ "process": { "terminal": true } }), "process.terminal"),
         (json!({ "process": { "apparmorProfile": "p" } }), "process.apparmorProfile"),
         (json!({ "process": { "selinuxLabel": "l" } }), "process.selinuxLabel"),

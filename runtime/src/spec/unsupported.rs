@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use oci_spec::runtime::{
-    ExecCPUAffinity, Hooks, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxNamespaceType, LinuxResources,
+    ExecCPUAffinity, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxNamespaceType, LinuxResources,
     Process, Spec,
 };
 
@@ -15,7 +15,6 @@ type Asks = fn(&Spec) -> bool;
 /// `cpu.realtimeRuntime`, `cpu.realtimePeriod`, `network`): those are accepted and do nothing, as
 /// callers of other runtimes expect it.
 const UNSUPPORTED: &[(&str, Asks)] = &[
-    ("hooks", |spec| spec.hooks().as_ref().is_some_and(any_hook)),
     ("process.terminal", |spec| process(spec, |process| process.terminal() == Some(true))),
     ("process.apparmorProfile", |spec| process(spec, |process| text(process.apparmor_profile()))),
     ("process.selinuxLabel", |spec| process(spec, |process| text(process.selinux_label()))),
@@ -90,18 +89,6 @@ fn namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {
     linux(spec, |linux| {
         linux.namespaces().iter().flatten().any(|namespace| namespace.typ() == kind)
     })
-}
-
-fn any_hook(hooks: &Hooks) -> bool {
-    let lists = [
-        hooks.prestart(),
-        hooks.create_runtime(),
-        hooks.create_container(),
-        hooks.start_container(),
-        hooks.poststart(),
-        hooks.poststop(),
-    ];
-    lists.into_iter().any(list)
 }
 
 fn text(field: &Option<String>) -> bool {

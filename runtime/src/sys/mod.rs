@@ -12,6 +12,7 @@ pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
 
