@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod hooks;
 mod inside;
 mod interrupted;
 mod kill;

@@ -3,6 +3,7 @@
 mod attacks;
 mod cgroups;
 mod config;
+mod hooks;
 mod ids;
 mod mounts;
 mod namespaces;
