@@ -25,8 +25,12 @@ use std::os::fd::BorrowedFd;
 
 /// What a process on its way to be the container's says to its parent.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "init, which sends them, has no heap")]
 pub(crate) enum ToParent {
-    /// The root is ready to be entered: time for the hooks of the parent. It answers with
+    /// This process is in a new user namespace: time to write its maps. The answer is
+    /// [`ToInit::Continue`].
+    MapIds,
+    /// The root is ready to be entered: time for the hooks of the parent. The answer is
     /// [`ToInit::Continue`].
     Hooks,
     /// All is done but what `start` asks for.
@@ -74,9 +78,12 @@ pub(crate) struct HookFailure {
 pub(crate) enum Step {
     Clone,
     Namespaces,
+    Time,
+    Isolation,
+    Root,
+    Ids,
     Loopback,
     Names,
-    Root,
     Mounts,
     Devices,
     Hooks,
@@ -97,12 +104,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 25] = [
         Self::Clone,
         Self::Namespaces,
+        Self::Time,
+        Self::Isolation,
+        Self::Root,
+        Self::Ids,
         Self::Loopback,
         Self::Names,
-        Self::Root,
         Self::Mounts,
         Self::Devices,
         Self::Hooks,
@@ -135,12 +145,14 @@ const GO: u8 = 4;
 const HOOKS: u8 = 5;
 const HOOK_FAILED: u8 = 6;
 const CONTINUE: u8 = 7;
+const MAP_IDS: u8 = 8;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
         let mut packet = [0; PACKET];
         let len = match self {
             Self::Ready => bare(READY, &mut packet),
+            Self::MapIds => bare(MAP_IDS, &mut packet),
             Self::Hooks => bare(HOOKS, &mut packet),
             Self::Failed(failure) => failure.encode(&mut packet),
             Self::HookFailed(failure) => failure.encode(&mut packet),
@@ -154,6 +166,7 @@ impl ToParent {
         let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
         let said = match packet[0] {
             READY if len == HEADER => Some(Self::Ready),
+            MAP_IDS if len == HEADER => Some(Self::MapIds),
             HOOKS if len == HEADER => Some(Self::Hooks),
             FAILED => Failure::decode(&packet[..len]).map(Self::Failed),
             HOOK_FAILED => HookFailure::decode(&packet[..len]).map(Self::HookFailed),
@@ -302,7 +315,7 @@ mod tests {
     #[test]
     fn no_packet_makes_decoding_panic() {
         for len in 0..PACKET {
-            for byte in [0, 2, 18, 21, 22, 200, 255] {
+            for byte in [0, 2, 18, 24, 25, 200, 255] {
                 let _ = Failure::decode(&vec![byte; len]);
                 let _ = HookFailure::decode(&vec![byte; len]);
             }

@@ -12,3 +12,5 @@ mod sealed;
 mod start;
 mod state;
 mod stop;
+mod time;
+mod user_namespace;

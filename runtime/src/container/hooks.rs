@@ -163,13 +163,13 @@ pub(super) fn poststop(entry: &Entry, state: &State) -> Vec<String> {
         let run = Run { bundle: &state.bundle, input: &input, interrupt: None };
         let each = hooks.poststop.iter().enumerate();
         let failed = each.filter_map(|(at, hook)| run.one("poststop", at, hook).err());
-        Ok(failed.map(in_full).collect())
+        Ok(failed.map(|error| in_full(&error)).collect())
     };
-    run().unwrap_or_else(|error| vec![in_full(error)])
+    run().unwrap_or_else(|error| vec![in_full(&error)])
 }
 
-fn in_full(error: Error) -> String {
-    match std::error::Error::source(&error) {
+fn in_full(error: &Error) -> String {
+    match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     }

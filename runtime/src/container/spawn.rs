@@ -4,9 +4,9 @@ use super::explain::explain;
 use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
 use crate::error::{Doing, Error, Result};
-use crate::init::{Init, Sources};
+use crate::init::{Init, Sources, write_maps};
 use crate::link::{ToInit, ToParent};
-use crate::plan::{Plan, Shape};
+use crate::plan::{Plan, Shape, User};
 use crate::sys::file::{self, Kept, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
 use crate::sys::{self, identity, namespace, poll, socket};
@@ -62,17 +62,28 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
     // (CVE-2016-9962).
     identity::set_not_dumpable()?;
     let birth = |flags| Birth { flags, cgroup: Some(cgroup) };
-    if plan.namespaces.shape != Shape::Nested {
-        return clone3(birth(plan.namespaces.new));
+    let namespaces = &plan.namespaces;
+    let none = CloneFlags::empty();
+    match namespaces.shape {
+        Shape::Shared if namespaces.makes_new_after_joining() => return clone3(birth(none)),
+        Shape::Nested if namespaces.join_pid.is_none() => return clone3(birth(none)),
+        Shape::Direct | Shape::Shared => return clone3(birth(namespaces.new)),
+        Shape::Nested => {}
     }
     // The stub is born in the PID namespace of pause; this process only lends it the way there.
     let home = file::open(c"/proc/self/ns/pid", OFlag::O_RDONLY)?;
     namespace::setns(sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
-    let cloned = clone3(birth(CloneFlags::empty()))?;
+    let cloned = clone3(birth(none))?;
     if matches!(cloned, Cloned::Parent(_)) {
         namespace::setns(home.as_fd(), CloneFlags::CLONE_NEWPID)?;
     }
     Ok(cloned)
+}
+
+/// Gives the new user namespace of `pid` its ids.
+fn map_ids(plan: &Plan, pid: i32) -> Result<()> {
+    let User::New(maps) = &plan.namespaces.user else { return Ok(()) };
+    write_maps(maps, pid).doing(|| "linux.uidMappings and linux.gidMappings".to_owned())
 }
 
 impl Spawned {
@@ -86,10 +97,15 @@ impl Spawned {
     ) -> Result<i32> {
         loop {
             match self.next(interrupt)? {
+                Some((ToParent::MapIds, pid)) => {
+                    self.adopt(pid)?;
+                    map_ids(plan, pid)?;
+                    self.go_on()?;
+                }
                 Some((ToParent::Hooks, pid)) => {
                     self.adopt(pid)?;
                     hooks.run(pid, interrupt)?;
-                    ToInit::Continue.send(self.link()?).doing(|| "the link to init".to_owned())?;
+                    self.go_on()?;
                 }
                 Some((ToParent::Ready, pid)) => {
                     self.adopt(pid)?;
@@ -102,6 +118,10 @@ impl Spawned {
                 None => return Err(Error::InitEnded(self.how_it_ended()?)),
             }
         }
+    }
+
+    fn go_on(&self) -> Result<()> {
+        ToInit::Continue.send(self.link()?).doing(|| "the link to init".to_owned())
     }
 
     fn next(&self, interrupt: &Interrupt) -> Result<Option<(ToParent, i32)>> {

@@ -48,13 +48,12 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
         Some((ToParent::HookFailed(failure), _)) => {
             return Err(hooks::explain(hooks.as_ref(), &failure));
         }
-        Some((ToParent::Ready | ToParent::Hooks, _)) | None => {}
+        Some((ToParent::MapIds | ToParent::Hooks | ToParent::Ready, _)) | None => {}
     }
     let Some(hooks) = hooks else { return Ok(()) };
-    hooks::poststart(&hooks, &state).map_err(|error| {
+    hooks::poststart(&hooks, &state).inspect_err(|_| {
         // runtime.md, "Lifecycle": it must not go on. What there is to say is about the hook.
-        let _stopped = cgroup.map_or(Ok(()), |cgroup| end(&cgroup));
-        error
+        let _stopped = cgroup.as_ref().map_or(Ok(()), end);
     })
 }
 

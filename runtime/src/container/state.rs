@@ -5,6 +5,7 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
+use crate::plan::IdMaps;
 use crate::spec;
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
@@ -50,7 +51,12 @@ pub(crate) enum Kind {
     /// A container of its own, or one in the namespaces of a sandbox.
     Container { sandbox: Option<String> },
     /// The pause process of a pod.
-    Sandbox { nested: bool },
+    Sandbox {
+        nested: bool,
+        /// The maps of its user namespace, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        maps: Option<IdMaps>,
+    },
 }
 
 /// How far the runtime's part of the life has come.
@@ -147,8 +153,8 @@ impl State {
     }
 
     /// The state of a sandbox that is about to be created.
-    pub(crate) fn of_sandbox(id: &str, nested: bool) -> Self {
-        Self::creating(id, Kind::Sandbox { nested }, Path::new(""))
+    pub(crate) fn of_sandbox(id: &str, nested: bool, maps: Option<IdMaps>) -> Self {
+        Self::creating(id, Kind::Sandbox { nested, maps }, Path::new(""))
     }
 
     /// All that is known of a container whose state cannot be read.

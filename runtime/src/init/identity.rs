@@ -2,9 +2,27 @@
 //! filter, program.
 
 use super::{Init, gate};
-use crate::plan::Executable;
+use crate::link::ToParent;
+use crate::plan::{Executable, User};
+use crate::sys::identity::Ids;
 use crate::sys::{Errno, Error, Result, file, identity, process, seccomp as filter};
 use std::os::fd::AsFd;
+
+/// Becomes root of the user namespace, once that has ids: what this process makes from now on must
+/// belong to somebody there.
+pub(super) fn become_root(init: &Init<'_>) -> Result<()> {
+    match init.plan.namespaces.user {
+        User::Host => return Ok(()),
+        User::New(_) => {
+            ToParent::MapIds.send(init.link.as_fd())?;
+            init.wait_for_parent()?;
+        }
+        User::Joined(_) | User::Pods(_) => {}
+    }
+    identity::become_user(Ids::all(0), Ids::all(0), &[])?;
+    // As below.
+    identity::set_not_dumpable()
+}
 
 /// A session of its own; and from here on nothing of the host is open any more, so that no path of
 /// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).

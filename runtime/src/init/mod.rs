@@ -2,8 +2,8 @@
 //!
 //! What runs here is a copy of the runtime that becomes the container's program. It walks the plan
 //! with plain system calls: it decides nothing, and it allocates nothing, so that no lock and no
-//! failed allocation can stop it half way. The order of the steps is the order of [`FURNISH`],
-//! [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
+//! failed allocation can stop it half way. The order of the steps is the order of [`JOIN`],
+//! [`FURNISH`], [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
 mod cwd;
 mod gate;
@@ -15,6 +15,7 @@ mod procfs;
 mod protect;
 mod root;
 mod sources;
+mod user;
 
 use crate::link::{Failure, Step, ToInit, ToParent};
 use crate::plan::{Plan, Shape};
@@ -26,6 +27,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
+pub(crate) use user::write_maps;
 
 /// What a step works with.
 pub(crate) struct Init<'a> {
@@ -43,12 +45,17 @@ pub(crate) struct Init<'a> {
 
 type Run = fn(&Init<'_>) -> Result<()>;
 
+/// What the process does that was cloned first, as long as it has the host's privileges.
+const JOIN: [(Step, Run); 1] = [(Step::Namespaces, namespaces::join)];
+
 /// What is done outside a PID namespace that others are in: what takes time.
-const FURNISH: [(Step, Run); 6] = [
-    (Step::Namespaces, namespaces::join),
+const FURNISH: [(Step, Run); 8] = [
+    (Step::Time, namespaces::time),
+    (Step::Isolation, namespaces::isolate),
+    (Step::Root, root::attach),
+    (Step::Ids, identity::become_root),
     (Step::Loopback, namespaces::loopback),
     (Step::Names, namespaces::names),
-    (Step::Root, root::attach),
     (Step::Mounts, mounts::make),
     (Step::Devices, root::devices),
 ];
@@ -113,13 +120,21 @@ impl<'a> Init<'a> {
     }
 
     fn become_the_program(&self) -> Result<std::convert::Infallible> {
-        match self.plan.namespaces.shape {
+        let namespaces = &self.plan.namespaces;
+        self.walk(&JOIN)?;
+        self.step.set(Step::Clone);
+        match namespaces.shape {
             Shape::Direct => {}
             // This is the stub, born in the PID namespace of pause. A process may only make a
             // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
             // process is EINVAL.
-            Shape::Nested => clone_sibling(self.plan.namespaces.new)?,
-            Shape::Shared => return self.become_the_program_among_others(),
+            Shape::Nested => clone_sibling(namespaces.new)?,
+            Shape::Shared => {
+                if namespaces.makes_new_after_joining() {
+                    namespace::unshare(namespaces.new)?;
+                }
+                return self.become_the_program_among_others();
+            }
         }
         self.walk(&FURNISH)?;
         self.walk(&ENTER)?;
@@ -129,14 +144,15 @@ impl<'a> Init<'a> {
     fn become_the_program_among_others(&self) -> Result<std::convert::Infallible> {
         self.walk(&FURNISH)?;
         if self.plan.hooks.run_before_pivot() {
-            self.go_on_among_others()?;
+            self.enter_pid_namespace()?;
+            clone_sibling(CloneFlags::empty())?;
             self.walk(&ENTER)?;
         } else {
             self.walk(&ENTER)?;
+            self.enter_pid_namespace()?;
             // What the process need not have that others see is let go before.
-            self.step.set(Step::Clone);
             gate::close_all_but_links(self)?;
-            self.go_on_among_others()?;
+            clone_sibling(CloneFlags::empty())?;
         }
         self.finish()
     }
@@ -165,11 +181,10 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// Goes on as a process in the PID namespace of the pod.
-    fn go_on_among_others(&self) -> Result<()> {
+    /// From here on children are born in the PID namespace of the pod.
+    fn enter_pid_namespace(&self) -> Result<()> {
         self.step.set(Step::Clone);
-        namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
-        clone_sibling(CloneFlags::empty())
+        namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)
     }
 
     /// Waits until the parent has done what it was asked for. Without a parent there is nothing to

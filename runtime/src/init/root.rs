@@ -8,11 +8,12 @@ use crate::sys::{Errno, Error, Result};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Attaches the root in this mount namespace, from where `pivot_root` makes it the root.
+/// Attaches the root in this mount namespace, from where `pivot_root` makes it the root. By the ids
+/// of the parent still, which may go where root of the container may not.
 pub(super) fn attach(init: &Init<'_>) -> Result<()> {
     let place = match &init.plan.root {
         Root::Directory { place, .. } => place.as_c_str(),
-        Root::Empty => c"/",
+        Root::Empty { .. } => c"/",
         Root::Chroot { .. } | Root::Joined => return Ok(()),
     };
     let place = file::open(place, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
@@ -23,7 +24,10 @@ pub(super) fn attach(init: &Init<'_>) -> Result<()> {
 /// never followed for its last part (CVE-2026-41579).
 pub(super) fn devices(init: &Init<'_>) -> Result<()> {
     let plan = init.plan;
-    init.each(&plan.devices, |_, device| make_device(init.root(), device))?;
+    init.each(&plan.devices, |number, device| match &init.sources.devices[number] {
+        Some(node) => bind_device(init.root(), device, node.as_fd()),
+        None => make_device(init.root(), device),
+    })?;
     init.each(&plan.symlinks, |_, link| {
         let (parent, name) = parent(init.root(), &link.target)?;
         match file::symlinkat(&link.to, parent.as_fd(), name) {
@@ -54,6 +58,18 @@ fn make_device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
         file::fchownat(parent.as_fd(), name, device.uid, device.gid)?;
     }
     Ok(())
+}
+
+/// Attaches the host's node on a file of that name.
+fn bind_device(root: BorrowedFd<'_>, device: &Device, node: BorrowedFd<'_>) -> Result<()> {
+    let (parent, name) = parent(root, &device.target)?;
+    match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o666, 0) {
+        Err(error) if error.errno() == Errno::EEXIST => {}
+        made => made?,
+    }
+    // A link is a place of its own here, which nothing can be attached to.
+    let place = file::open_beneath(parent.as_fd(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+    mount::move_mount(node, place.as_fd())
 }
 
 /// Opens the directory that `target` is in, and makes it where it is missing.
@@ -120,7 +136,7 @@ pub(super) fn enter(init: &Init<'_>) -> Result<()> {
                 None => Ok(()),
             }
         }
-        Root::Empty => {
+        Root::Empty { .. } => {
             file::fchdir(init.root())?;
             mount::pivot_to_cwd()
         }
@@ -137,7 +153,7 @@ pub(super) fn enter(init: &Init<'_>) -> Result<()> {
 pub(super) fn make_readonly(init: &Init<'_>) -> Result<()> {
     let readonly = match init.plan.root {
         Root::Directory { readonly, .. } => readonly,
-        Root::Empty => true,
+        Root::Empty { .. } => true,
         Root::Chroot { .. } | Root::Joined => false,
     };
     if readonly {

@@ -8,11 +8,13 @@
 pub(crate) mod cgroup;
 mod devices;
 mod hooks;
+pub(crate) mod ids;
 mod mounts;
 mod namespaces;
 mod process;
 pub(crate) mod seccomp;
 mod target;
+mod time;
 
 use crate::error::{Error, Result};
 use crate::spec::sysctl_path;
@@ -24,8 +26,9 @@ use std::path::{Path, PathBuf};
 pub(crate) use cgroup::CgroupPlan;
 pub(crate) use devices::{Device, DeviceKind, Symlink};
 pub(crate) use hooks::Hooks;
-pub(crate) use mounts::{Mount, Parameter, Source};
-pub(crate) use namespaces::{Namespaces, Shape, Sharing};
+pub(crate) use ids::IdMaps;
+pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
+pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
 pub(crate) use process::{Executable, Identity, Process, Stdio};
 pub(crate) use target::Target;
 
@@ -59,8 +62,8 @@ pub(crate) enum Root {
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
     /// A new tmpfs that holds the mount points and nothing else, for a process
-    /// without files: pause.
-    Empty,
+    /// without files: pause. It belongs to that user and group of the host.
+    Empty { owner: (u32, u32) },
     /// That of the mount namespace which is joined.
     Joined,
 }
@@ -98,11 +101,15 @@ impl Plan {
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
         let mut warnings = Vec::new();
-        let process = Process::build(spec, facts, &mut warnings)?;
+        let facts = namespaces.user.facts(facts);
+        let process = Process::build(spec, &facts, &mut warnings)?;
+        if let Some(maps) = namespaces.user.maps() {
+            process.identity.must_be_mapped(maps)?;
+        }
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
-            mounts: mounts::build(spec, bundle, sandbox)?,
-            devices: if has_mounts { devices::build(linux)? } else { Vec::new() },
+            mounts: mounts::build(spec, bundle, sandbox, &namespaces.user)?,
+            devices: if has_mounts { devices::build(linux, &namespaces.user)? } else { Vec::new() },
             symlinks: if has_mounts { devices::symlinks() } else { Vec::new() },
             hostname: named.map(|name| c_string("hostname", name)).transpose()?,
             domainname: domain.map(|name| c_string("domainname", name)).transpose()?,
@@ -127,6 +134,13 @@ impl Facts {
         };
         let permitted = caps::read(None, caps::CapSet::Permitted).map_err(failed)?;
         Ok(Self { permitted: permitted.iter().map(caps::Capability::bitmask).sum() })
+    }
+}
+
+impl User {
+    /// Whoever enters a user namespace, or makes it, has every capability there.
+    fn facts(&self, host: &Facts) -> Facts {
+        if self.is_own() { Facts { permitted: u64::MAX } } else { *host }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mounts: the option strings of config.json as file system parameters and mount attributes.
 
-use super::{Sharing, Target, c_path, c_string};
+use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
 use crate::sys::mount::{
@@ -24,6 +24,16 @@ pub(crate) struct Mount {
     /// Whether the target may be a file of procfs: else a mount there could stand in for what the
     /// runtime or the container's own tools trust (CVE-2019-16884, CVE-2025-52881).
     pub(crate) may_cover_procfs: bool,
+    pub(crate) ids: Option<IdMapped>,
+}
+
+/// Owners that are shown as others (config.md, "Mounts").
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct IdMapped {
+    /// `None`: as the user namespace of the container maps them.
+    pub(crate) maps: Option<IdMaps>,
+    /// On the mounts below too.
+    pub(crate) recursive: bool,
 }
 
 impl Mount {
@@ -70,7 +80,12 @@ impl fmt::Debug for Parameter {
 
 const SHM: &str = "/dev/shm";
 
-pub(super) fn build(spec: &Spec, bundle: &Path, sandbox: Option<&Sharing>) -> Result<Vec<Mount>> {
+pub(super) fn build(
+    spec: &Spec,
+    bundle: &Path,
+    sandbox: Option<&Sharing>,
+    user: &User,
+) -> Result<Vec<Mount>> {
     let has_cgroup_namespace = spec
         .linux()
         .iter()
@@ -86,6 +101,7 @@ pub(super) fn build(spec: &Spec, bundle: &Path, sandbox: Option<&Sharing>) -> Re
             // One /dev/shm for all of the pod: POSIX shared memory is files there.
             parsed.become_bind(sandbox.shm());
         }
+        parsed.check_ids(user)?;
         mounts.push(parsed.finish(bundle, has_cgroup_namespace)?);
     }
     if let (false, Some(sandbox)) = (has_shm, sandbox) {
@@ -102,6 +118,7 @@ fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
         attributes: Attributes::default(),
         recursive: Attributes::default(),
         may_cover_procfs: false,
+        ids: None,
     })
 }
 
@@ -114,6 +131,7 @@ struct Parsed<'a> {
     attributes: Attributes,
     recursive: Attributes,
     parameters: Vec<Parameter>,
+    ids: Option<IdMapped>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,6 +150,7 @@ impl<'a> Parsed<'a> {
             attributes: Attributes::default(),
             recursive: Attributes::default(),
             parameters: Vec::new(),
+            ids: id_maps(mount)?.map(|maps| IdMapped { maps: Some(maps), recursive: false }),
         };
         for option in mount.options().iter().flatten() {
             parsed.option(option)?;
@@ -144,7 +163,11 @@ impl<'a> Parsed<'a> {
             "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
             "defaults" | "async" | "nomand" | "loud" | "noiversion" | "nolazytime" => {}
-            "remount" | "idmap" | "ridmap" | "tmpcopyup" => {
+            "idmap" | "ridmap" => {
+                let none = IdMapped { maps: None, recursive: false };
+                self.ids.get_or_insert(none).recursive |= option == "ridmap";
+            }
+            "remount" | "tmpcopyup" => {
                 let field = format!("{}: {option}", self.field);
                 return Err(Error::unsupported(field, "not supported by this version of peapod"));
             }
@@ -181,13 +204,28 @@ impl<'a> Parsed<'a> {
         self.parameters.clear();
     }
 
-    fn finish(self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
+    fn finish(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
         let destination = self.mount.destination().to_string_lossy();
         let target = Target::new("mounts.destination", &destination)?;
-        let (attributes, recursive) = (self.attributes, self.recursive);
+        let (attributes, recursive, ids) = (self.attributes, self.recursive, self.ids.take());
         let source = self.source(bundle, has_cgroup_namespace)?;
         let may_cover_procfs = REPLACEABLE.contains(&destination.as_ref());
-        Ok(Mount { target, source, attributes, recursive, may_cover_procfs })
+        Ok(Mount { target, source, attributes, recursive, may_cover_procfs, ids })
+    }
+
+    /// Only a bind shows files that have owners already. Their ids are mapped by the mount's own
+    /// maps or else by the user namespace.
+    fn check_ids(&self, user: &User) -> Result<()> {
+        let Some(ids) = &self.ids else { return Ok(()) };
+        let name = if ids.recursive { "ridmap" } else { "idmap" };
+        if self.bind.is_none() {
+            return Err(Error::invalid(&self.field, name, "is for bind mounts"));
+        }
+        if ids.maps.is_none() && !user.is_own() {
+            let reason = "needs uidMappings and gidMappings, or a user namespace";
+            return Err(Error::invalid(&self.field, name, reason));
+        }
+        Ok(())
     }
 
     fn source(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Source> {
@@ -222,6 +260,13 @@ impl<'a> Parsed<'a> {
         };
         Ok(Source::Bind { path: bundle.join(source), recursive })
     }
+}
+
+fn id_maps(mount: &oci_spec::runtime::Mount) -> Result<Option<IdMaps>> {
+    let fields = ["uidMappings", "gidMappings"]
+        .map(|name| format!("mounts[{}].{name}", mount.destination().display()));
+    let (uids, gids) = (mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
+    IdMaps::of(uids, gids, [&fields[0], &fields[1]])
 }
 
 fn change(attributes: &mut Attributes, set: u64, clear: u64) {

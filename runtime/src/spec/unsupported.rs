@@ -3,8 +3,7 @@
 
 use crate::error::{Error, Result};
 use oci_spec::runtime::{
-    ExecCPUAffinity, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxNamespaceType, LinuxResources,
-    Process, Spec,
+    ExecCPUAffinity, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxResources, Process, Spec,
 };
 
 /// Whether a configuration asks for something.
@@ -22,19 +21,6 @@ const UNSUPPORTED: &[(&str, Asks)] = &[
     ("process.ioPriority", |spec| process(spec, |process| process.io_priority().is_some())),
     ("process.execCPUAffinity", |spec| {
         process(spec, |process| is_set(process.exec_cpu_affinity(), &ExecCPUAffinity::default()))
-    }),
-    ("mounts.uidMappings", |spec| {
-        spec.mounts().iter().flatten().any(|mount| list(mount.uid_mappings()))
-    }),
-    ("mounts.gidMappings", |spec| {
-        spec.mounts().iter().flatten().any(|mount| list(mount.gid_mappings()))
-    }),
-    ("linux.namespaces[user]", |spec| namespace(spec, LinuxNamespaceType::User)),
-    ("linux.namespaces[time]", |spec| namespace(spec, LinuxNamespaceType::Time)),
-    ("linux.uidMappings", |spec| linux(spec, |linux| list(linux.uid_mappings()))),
-    ("linux.gidMappings", |spec| linux(spec, |linux| list(linux.gid_mappings()))),
-    ("linux.timeOffsets", |spec| {
-        linux(spec, |linux| linux.time_offsets().as_ref().is_some_and(|map| !map.is_empty()))
     }),
     ("linux.netDevices", |spec| {
         linux(spec, |linux| linux.net_devices().as_ref().is_some_and(|map| !map.is_empty()))
@@ -83,12 +69,6 @@ fn linux(spec: &Spec, asks: impl Fn(&Linux) -> bool) -> bool {
 
 fn resources(spec: &Spec, asks: impl Fn(&LinuxResources) -> bool) -> bool {
     linux(spec, |linux| linux.resources().as_ref().is_some_and(&asks))
-}
-
-fn namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {
-    linux(spec, |linux| {
-        linux.namespaces().iter().flatten().any(|namespace| namespace.typ() == kind)
-    })
 }
 
 fn text(field: &Option<String>) -> bool {

@@ -134,6 +134,11 @@ pub(crate) fn device_number(major: u64, minor: u64) -> u64 {
     stat::makedev(major, minor)
 }
 
+/// The device that a file is on, as `/proc/PID/mountinfo` writes it.
+pub(crate) fn device_name(stat: &FileStat) -> String {
+    format!("{}:{}", stat::major(stat.st_dev), stat::minor(stat.st_dev))
+}
+
 /// Whether `stat` is the character device `major:minor`.
 pub(crate) fn is_device(stat: &FileStat, major: u64, minor: u64) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == stat::makedev(major, minor)
