@@ -134,8 +134,8 @@ impl Step {
 }
 
 /// A packet: kind, step, item (2 bytes), errno (4 bytes), length of the call's name, its name,
-/// its arguments. Of a hook: kind, step, item, exit status or signal (4 bytes), which of them it is,
-/// what it said.
+/// its arguments. Of a hook: kind, step, item, exit status or signal (4 bytes), which of them it
+/// is, what it said.
 const PACKET: usize = HEADER + Tail::SIZE;
 const HEADER: usize = 9;
 const READY: u8 = 1;

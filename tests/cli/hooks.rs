@@ -2,7 +2,11 @@
 //! whose hook fails.
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -18,8 +22,8 @@ fn script(text: &str) -> Value {
     json!({ "path": "/bin/sh", "args": ["sh", "-c", text] })
 }
 
-fn with_hook(bundle: Bundle, kind: &str, hook: Value) -> Bundle {
-    bundle.with(&format!("/hooks/{kind}"), json!([hook]))
+fn with_hook(bundle: Bundle, kind: &str, hook: impl Into<Value>) -> Bundle {
+    bundle.with(&format!("/hooks/{kind}"), vec![hook.into()])
 }
 
 /// A directory that hooks write into, at the same path in the container.
@@ -230,7 +234,7 @@ fn a_timeout_ends_all_of_the_process_group() -> Result<()> {
     let root = Root::new()?;
     for kind in ["createRuntime", "createContainer"] {
         let fifo = root.file(kind);
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU)?;
+        mkfifo(&fifo, Mode::S_IRWXU)?;
         let path = fifo.to_str().context("a path")?;
         // Whoever of them lives holds the fifo open.
         let mut hook = script(&format!("exec 9<>{path}; sleep 1000 & sleep 1000 & wait"));
@@ -240,12 +244,8 @@ fn a_timeout_ends_all_of_the_process_group() -> Result<()> {
         let message = root.try_create("c", &bundle, &[])?.refused()?;
         assert!(message.ends_with("did not end within its timeout"), "{message}");
         assert!(begin.elapsed() >= Duration::from_secs(1));
-        let opened = nix::fcntl::open(
-            &fifo,
-            nix::fcntl::OFlag::O_WRONLY | nix::fcntl::OFlag::O_NONBLOCK,
-            nix::sys::stat::Mode::empty(),
-        );
-        assert_eq!(opened.err(), Some(nix::errno::Errno::ENXIO), "somebody still reads");
+        let opened = open(&fifo, OFlag::O_WRONLY | OFlag::O_NONBLOCK, Mode::empty());
+        assert_eq!(opened.err(), Some(Errno::ENXIO), "somebody still reads");
         root.has_nothing_left()?;
     }
     Ok(())

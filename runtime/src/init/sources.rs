@@ -209,7 +209,9 @@ fn root(root: &Root) -> Result<OwnedFd> {
             let make = || {
                 let tmpfs = Filesystem::open(c"tmpfs")?;
                 tmpfs.set(c"mode", Some(c"0755"))?;
-                for (key, id) in [(c"uid", uid), (c"gid", gid)] {
+                for (key, id) in
+                    [(c"uid", uid), (c"gid", gid)].into_iter().filter(|(_, id)| **id != 0)
+                {
                     tmpfs.set(key, CString::new(id.to_string()).ok().as_deref())?;
                 }
                 tmpfs.mount(MOUNT_ATTR_NODEV)

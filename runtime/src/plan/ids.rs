@@ -120,19 +120,20 @@ fn check(field: &str, maps: &[IdMap]) -> Result<()> {
         if ends.iter().any(|end| *end > u64::from(u32::MAX)) {
             return Err(Error::invalid(field, map, "leads past the last id, 4294967294"));
         }
-        for other in &maps[..at] {
-            for (where_, a, b) in [
-                ("in the container", map.container, other.container),
-                ("on the host", map.host, other.host),
-            ] {
-                if overlap((a, map.size), (b, other.size)) {
-                    let value = format!("{other} and {map}");
-                    return Err(Error::invalid(field, value, format!("overlap {where_}")));
-                }
-            }
-        }
+        maps[..at].iter().try_for_each(|other| apart(field, other, map))?;
     }
     Ok(())
+}
+
+fn apart(field: &str, one: &IdMap, other: &IdMap) -> Result<()> {
+    let place = if overlap((one.container, one.size), (other.container, other.size)) {
+        "in the container"
+    } else if overlap((one.host, one.size), (other.host, other.size)) {
+        "on the host"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(field, format!("{one} and {other}"), format!("overlap {place}")))
 }
 
 fn overlap((a, a_size): (u32, u32), (b, b_size): (u32, u32)) -> bool {

@@ -48,9 +48,9 @@ pub(super) fn offsets(linux: &Linux) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn offsets_of(namespace: serde_json::Value, offsets: serde_json::Value) -> Result<Vec<u8>> {
+    fn offsets_of(namespace: &Value, offsets: &Value) -> Result<Vec<u8>> {
         let linux = json!({ "namespaces": [namespace], "timeOffsets": offsets });
         super::offsets(&serde_json::from_value(linux).unwrap())
     }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn each_clock_is_a_line() {
         let both = json!({ "monotonic": { "secs": -1, "nanosecs": 999_999_999 }, "boottime": {} });
-        let lines = offsets_of(json!({ "type": "time" }), both).unwrap();
+        let lines = offsets_of(&json!({ "type": "time" }), &both).unwrap();
         assert_eq!(lines, b"boottime 0 0\nmonotonic -1 999999999\n");
     }
 
@@ -91,7 +91,7 @@ mod tests {
                  that is joined are set",
             ),
         ] {
-            assert_eq!(offsets_of(namespace.clone(), offsets).unwrap_err().to_string(), line);
+            assert_eq!(offsets_of(namespace, &offsets).unwrap_err().to_string(), line);
         }
     }
 }

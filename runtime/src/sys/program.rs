@@ -79,8 +79,8 @@ pub(crate) fn input(parts: &[&[u8]]) -> Result<OwnedFd> {
 }
 
 /// Runs `program` with `stdin`, in the directory `cwd` if one is given, and in a process group of
-/// its own. Returns when it has ended; its children may live on. It is killed when `abandon` becomes
-/// readable.
+/// its own. Returns when it has ended; its children may live on. It is killed when `abandon`
+/// becomes readable.
 pub(crate) fn run(
     program: &Program,
     stdin: BorrowedFd<'_>,

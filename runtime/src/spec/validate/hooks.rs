@@ -33,6 +33,7 @@ fn one(field: &str, hook: &Hook) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{assert_accepted, assert_refused};
+    use crate::spec::tests::merge;
     use serde_json::{Value, json};
 
     const KINDS: [&str; 6] =
@@ -40,7 +41,7 @@ mod tests {
 
     fn with(kind: &str, change: &Value) -> Value {
         let mut hook = json!({ "path": "/bin/true", "args": ["true"], "env": ["A=b"] });
-        crate::spec::tests::merge(&mut hook, change.clone());
+        merge(&mut hook, change.clone());
         json!({ "hooks": { kind: [{ "path": "/first" }, hook] } })
     }
 
