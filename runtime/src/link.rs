@@ -8,6 +8,8 @@
 //! create                     init                        start
 //!   | ---- clone -------------> |                           |
 //!   |                           | (every step of the plan)  |
+//!   | <------- a request ------ |                           |
+//!   | -------- Continue ------> |                           |
 //!   | <------ Ready, or Failed  |                           |
 //!   | (limits, state)           |                           |
 //!   | ------- Created --------> |                           |
@@ -33,6 +35,9 @@ pub(crate) enum ToParent {
     /// The root is ready to be entered: time for the hooks of the parent. The answer is
     /// [`ToInit::Continue`].
     Hooks,
+    /// This process's descriptor of that number is the other end of the program's terminal. It
+    /// stays open until the parent has taken it and says `Continue`.
+    Terminal(i32),
     /// All is done but what `start` asks for.
     Ready,
     /// A step failed, and this process ends.
@@ -78,6 +83,7 @@ pub(crate) struct HookFailure {
 pub(crate) enum Step {
     Clone,
     Namespaces,
+    Keyring,
     Time,
     Isolation,
     Root,
@@ -89,6 +95,8 @@ pub(crate) enum Step {
     Hooks,
     CreateContainer,
     Pivot,
+    Terminal,
+    Home,
     Sysctls,
     ReadonlyPaths,
     MaskedPaths,
@@ -104,9 +112,10 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 28] = [
         Self::Clone,
         Self::Namespaces,
+        Self::Keyring,
         Self::Time,
         Self::Isolation,
         Self::Root,
@@ -118,6 +127,8 @@ impl Step {
         Self::Hooks,
         Self::CreateContainer,
         Self::Pivot,
+        Self::Terminal,
+        Self::Home,
         Self::Sysctls,
         Self::ReadonlyPaths,
         Self::MaskedPaths,
@@ -142,10 +153,11 @@ const READY: u8 = 1;
 const FAILED: u8 = 2;
 const CREATED: u8 = 3;
 const GO: u8 = 4;
-const HOOKS: u8 = 5;
-const HOOK_FAILED: u8 = 6;
-const CONTINUE: u8 = 7;
-const MAP_IDS: u8 = 8;
+const CONTINUE: u8 = 5;
+const TERMINAL: u8 = 6;
+const HOOKS: u8 = 7;
+const HOOK_FAILED: u8 = 8;
+const MAP_IDS: u8 = 9;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -154,6 +166,10 @@ impl ToParent {
             Self::Ready => bare(READY, &mut packet),
             Self::MapIds => bare(MAP_IDS, &mut packet),
             Self::Hooks => bare(HOOKS, &mut packet),
+            Self::Terminal(number) => {
+                packet[4..8].copy_from_slice(&number.to_le_bytes());
+                bare(TERMINAL, &mut packet)
+            }
             Self::Failed(failure) => failure.encode(&mut packet),
             Self::HookFailed(failure) => failure.encode(&mut packet),
         };
@@ -164,10 +180,12 @@ impl ToParent {
     pub(crate) fn receive(socket: BorrowedFd<'_>) -> sys::Result<Option<(Self, i32)>> {
         let mut packet = [0; PACKET];
         let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
+        let number = [packet[4], packet[5], packet[6], packet[7]];
         let said = match packet[0] {
             READY if len == HEADER => Some(Self::Ready),
             MAP_IDS if len == HEADER => Some(Self::MapIds),
             HOOKS if len == HEADER => Some(Self::Hooks),
+            TERMINAL if len == HEADER => Some(Self::Terminal(i32::from_le_bytes(number))),
             FAILED => Failure::decode(&packet[..len]).map(Self::Failed),
             HOOK_FAILED => HookFailure::decode(&packet[..len]).map(Self::HookFailed),
             _ => None,
@@ -315,7 +333,7 @@ mod tests {
     #[test]
     fn no_packet_makes_decoding_panic() {
         for len in 0..PACKET {
-            for byte in [0, 2, 18, 24, 25, 200, 255] {
+            for byte in [0, 2, 18, 27, 28, 200, 255] {
                 let _ = Failure::decode(&vec![byte; len]);
                 let _ = HookFailure::decode(&vec![byte; len]);
             }

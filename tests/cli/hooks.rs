@@ -123,6 +123,8 @@ fn in_a_pod_the_pid_is_that_of_the_program() -> Result<()> {
             let seen: Value = serde_json::from_slice(&fs::read(log.join(kind))?)?;
             assert_eq!(seen["pid"], pid, "{mode} {kind}");
         }
+        container.kill("KILL")?;
+        container.wait()?;
         sandbox.delete(&["--force"])?;
         assert_eq!(order(&log)?, KINDS.join(" "), "{mode}");
         root.has_nothing_left()?;

@@ -2,11 +2,13 @@
 
 mod create;
 mod delete;
+mod exec;
 mod hooks;
 mod inside;
 mod interrupted;
 mod kill;
 mod list;
+mod run;
 mod sandbox;
 mod sealed;
 mod start;

@@ -132,7 +132,6 @@ fn a_version_that_peapod_does_not_know_is_refused() -> Result<()> {
 fn what_this_version_cannot_do_is_refused() -> Result<()> {
     let root = Root::new()?;
     for (field, name, value) in [
-        ("/process/terminal", "process.terminal", json!(true)),
         ("/process/apparmorProfile", "process.apparmorProfile", json!("x")),
         ("/process/selinuxLabel", "process.selinuxLabel", json!("a:b:c:d")),
         ("/linux/seccomp/defaultAction", "linux.seccomp", json!("SCMP_ACT_ERRNO")),

@@ -48,7 +48,8 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
         Some((ToParent::HookFailed(failure), _)) => {
             return Err(hooks::explain(hooks.as_ref(), &failure));
         }
-        Some((ToParent::MapIds | ToParent::Hooks | ToParent::Ready, _)) | None => {}
+        Some((ToParent::MapIds | ToParent::Terminal(_) | ToParent::Hooks | ToParent::Ready, _))
+        | None => {}
     }
     let Some(hooks) = hooks else { return Ok(()) };
     hooks::poststart(&hooks, &state).inspect_err(|_| {

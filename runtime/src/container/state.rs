@@ -39,6 +39,9 @@ pub struct State {
     pub(crate) annotations: BTreeMap<String, String>,
     /// The signal that asks the program to end.
     pub(crate) stop_signal: i32,
+    /// Whether it has the session keyring of its creator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_new_keyring: bool,
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
@@ -175,6 +178,7 @@ impl State {
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
+            no_new_keyring: false,
             has_hooks: false,
         }
     }

@@ -7,6 +7,7 @@
 
 mod cwd;
 mod gate;
+mod home;
 mod hooks;
 mod identity;
 mod mounts;
@@ -15,6 +16,7 @@ mod procfs;
 mod protect;
 mod root;
 mod sources;
+mod terminal;
 mod user;
 
 use crate::link::{Failure, Step, ToInit, ToParent};
@@ -46,9 +48,11 @@ pub(crate) struct Init<'a> {
 type Run = fn(&Init<'_>) -> Result<()>;
 
 /// What the process does that was cloned first, as long as it has the host's privileges.
-const JOIN: [(Step, Run); 1] = [(Step::Namespaces, namespaces::join)];
+const JOIN: [(Step, Run); 2] =
+    [(Step::Namespaces, namespaces::join), (Step::Keyring, namespaces::keyring)];
 
-/// What is done outside a PID namespace that others are in: what takes time.
+/// What is done outside a PID namespace that others are in: what takes time. For a process that is
+/// added to a container the plan has nothing for most of these.
 const FURNISH: [(Step, Run); 8] = [
     (Step::Time, namespaces::time),
     (Step::Isolation, namespaces::isolate),
@@ -62,10 +66,12 @@ const FURNISH: [(Step, Run); 8] = [
 
 /// Likewise, unless there are hooks: those are told which process it is that the container will
 /// have, so it must be that one then.
-const ENTER: [(Step, Run); 6] = [
+const ENTER: [(Step, Run); 8] = [
     (Step::Hooks, hooks::of_the_parent),
     (Step::CreateContainer, hooks::create_container),
     (Step::Pivot, root::enter),
+    (Step::Terminal, terminal::open),
+    (Step::Home, home::find),
     (Step::Sysctls, procfs::sysctls),
     (Step::ReadonlyPaths, protect::readonly),
     (Step::MaskedPaths, protect::masked),
@@ -184,7 +190,11 @@ impl<'a> Init<'a> {
     /// From here on children are born in the PID namespace of the pod.
     fn enter_pid_namespace(&self) -> Result<()> {
         self.step.set(Step::Clone);
-        namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)
+        // One that belongs to a process was joined with its others.
+        if self.plan.namespaces.join_pid.is_some() {
+            namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
+        }
+        Ok(())
     }
 
     /// Waits until the parent has done what it was asked for. Without a parent there is nothing to

@@ -6,17 +6,21 @@ use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, MS_SLAVE};
 use crate::sys::namespace::CLONE_NEWTIME;
 use crate::sys::process::CloneFlags;
-use crate::sys::{Result, identity, namespace};
+use crate::sys::{Result, identity, keyring, namespace};
 use std::os::fd::AsFd;
 
 /// Joins what the plan names, but for the PID namespace, which only a child can be in.
 pub(super) fn join(init: &Init<'_>) -> Result<()> {
     // Modes are those of the plan, whatever the caller's mask is.
     file::umask(0);
-    init.each(&init.plan.namespaces.join, |number, join| {
+    let namespaces = &init.plan.namespaces;
+    init.each(&namespaces.join, |number, join| {
         namespace::setns(init.sources.joins[number].as_fd(), join.kind)
     })?;
-    if init.plan.namespaces.user.is_own() {
+    if let (Some(process), false) = (&init.sources.process, namespaces.of_process.is_empty()) {
+        namespace::setns(process.as_fd(), namespaces.of_process)?;
+    }
+    if namespaces.user.is_own() {
         // Entering a user namespace may reset this.
         identity::set_not_dumpable()?;
     }
@@ -51,6 +55,11 @@ pub(super) fn isolate(init: &Init<'_>) -> Result<()> {
         mount::mount_setattr(root.as_fd(), Depth::Recursive, &slave)?;
     }
     Ok(())
+}
+
+/// Early: the kernel keeps what it asks for on a process's behalf there, too.
+pub(super) fn keyring(init: &Init<'_>) -> Result<()> {
+    init.plan.keyring.as_deref().map_or(Ok(()), keyring::join_session)
 }
 
 /// In a new network namespace `lo` is down, and 127.0.0.1 unreachable.

@@ -7,6 +7,7 @@
 
 pub(crate) mod cgroup;
 mod devices;
+mod exec;
 mod hooks;
 pub(crate) mod ids;
 mod mounts;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use cgroup::CgroupPlan;
 pub(crate) use devices::{Device, DeviceKind, Symlink};
+pub(crate) use exec::Existing;
 pub(crate) use hooks::Hooks;
 pub(crate) use ids::IdMaps;
 pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
@@ -36,6 +38,8 @@ pub(crate) use target::Target;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) namespaces: Namespaces,
+    /// The session keyring, by its name.
+    pub(crate) keyring: Option<CString>,
     pub(crate) root: Root,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) devices: Vec<Device>,
@@ -58,7 +62,13 @@ pub(crate) struct Plan {
 pub(crate) enum Root {
     /// A directory of the host, in a mount namespace of its own. Until it is entered it is attached
     /// at `place`: over `/`, or where hooks look for it.
-    Directory { path: PathBuf, place: CString, readonly: bool, propagation: Option<Attributes> },
+    Directory {
+        path: PathBuf,
+        place: CString,
+        readonly: bool,
+        propagation: Option<Attributes>,
+        switch: Switch,
+    },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
     /// A new tmpfs that holds the mount points and nothing else, for a process
@@ -66,6 +76,16 @@ pub(crate) enum Root {
     Empty { owner: (u32, u32) },
     /// That of the mount namespace which is joined.
     Joined,
+}
+
+/// How a mount becomes the root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// By `pivot_root`: what was the root is gone.
+    #[default]
+    Pivot,
+    /// It covers what was the root, and is entered by chroot: from a ramdisk nothing can pivot.
+    Cover,
 }
 
 /// What the plan needs to know of the host.
@@ -80,6 +100,19 @@ pub(crate) struct Facts {
 pub(crate) struct Options {
     /// The pod whose namespaces replace those of config.json.
     pub(crate) sandbox: Option<Sharing>,
+    /// The container whose session keyring it has; `None` leaves it that of the caller.
+    pub(crate) keyring_of: Option<String>,
+    pub(crate) switch: Switch,
+    pub(crate) descriptors: Descriptors,
+}
+
+/// The descriptors after stdio that a program keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Descriptors {
+    /// How many of them are sockets of systemd's, which come first.
+    pub(crate) listening: u32,
+    /// How many others.
+    pub(crate) others: u32,
 }
 
 impl Plan {
@@ -94,18 +127,25 @@ impl Plan {
         let linux = spec.linux().as_ref().unwrap_or(&none);
         let sandbox = options.sandbox.as_ref();
         let namespaces = Namespaces::build(linux, sandbox)?;
+        if options.switch == Switch::Cover && namespaces.user.is_own() {
+            // It would stay reachable: in a user namespace the host's mounts cannot be detached.
+            let reason = "the root of the host cannot be hidden in a user namespace";
+            return Err(Error::unsupported("--no-pivot", reason));
+        }
         let hooks = Hooks::build(spec)?;
-        let root = Root::build(spec, bundle, &namespaces, &hooks)?;
+        let root = Root::build(spec, bundle, (&namespaces, options.switch), &hooks)?;
         // The names of a pod are the pod's: a container that was written to run alone must
         // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
         let mut warnings = Vec::new();
         let facts = namespaces.user.facts(facts);
-        let process = Process::build(spec, &facts, &mut warnings)?;
+        let mut process = Process::build(spec, &facts, &mut warnings)?;
         if let Some(maps) = namespaces.user.maps() {
             process.identity.must_be_mapped(maps)?;
         }
+        process.preserve(options.descriptors)?;
+        let keyring = options.keyring_of.as_deref().map(session_keyring).transpose()?;
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
             mounts: mounts::build(spec, bundle, sandbox, &namespaces.user)?,
@@ -119,6 +159,7 @@ impl Plan {
             hooks,
             cgroup: CgroupPlan::build(linux.resources().as_ref())?,
             namespaces,
+            keyring,
             root,
             process,
             warnings,
@@ -139,13 +180,18 @@ impl Facts {
 
 impl User {
     /// Whoever enters a user namespace, or makes it, has every capability there.
-    fn facts(&self, host: &Facts) -> Facts {
+    pub(super) fn facts(&self, host: &Facts) -> Facts {
         if self.is_own() { Facts { permitted: u64::MAX } } else { *host }
     }
 }
 
 impl Root {
-    fn build(spec: &Spec, bundle: &Path, namespaces: &Namespaces, hooks: &Hooks) -> Result<Self> {
+    fn build(
+        spec: &Spec,
+        bundle: &Path,
+        (namespaces, switch): (&Namespaces, Switch),
+        hooks: &Hooks,
+    ) -> Result<Self> {
         if namespaces.joins_mounts() {
             return Ok(Self::Joined);
         }
@@ -170,7 +216,7 @@ impl Root {
             .transpose()?;
         let place = if hooks.run_before_pivot() { path.as_path() } else { Path::new("/") };
         let place = c_path("root.path", place)?;
-        Ok(Self::Directory { path, place, readonly, propagation })
+        Ok(Self::Directory { path, place, readonly, propagation, switch })
     }
 }
 
@@ -210,6 +256,11 @@ fn paths(field: &str, found: Option<&[String]>) -> Result<Vec<CString>> {
         }
     }
     Ok(paths)
+}
+
+/// The name under which `exec` finds the session keyring again.
+fn session_keyring(id: &str) -> Result<CString> {
+    c_string("container id", &format!("_ses.{id}"))
 }
 
 /// A string that a system call can take.

@@ -24,6 +24,8 @@ pub(crate) struct Namespaces {
     pub(crate) user: User,
     /// Init makes it and enters it: the offsets of its clocks can be written only in between.
     pub(crate) time: Option<Time>,
+    /// Joined all at once: those of the process that `Sources` has a pidfd of.
+    pub(crate) of_process: CloneFlags,
     /// Left by init itself: a process that is born in a cgroup (`CLONE_INTO_CGROUP`) with
     /// `CLONE_NEWCGROUP` would get a namespace whose root is the cgroup of its parent.
     pub(crate) unshare_cgroup: bool,
@@ -132,6 +134,7 @@ impl Namespaces {
             join_pid: None,
             user: User::Host,
             time: None,
+            of_process: CloneFlags::empty(),
             unshare_cgroup: false,
         }
     }

@@ -26,7 +26,8 @@ fn namespaces(types: &[&str]) -> String {
 }
 
 fn in_pod(nested: bool) -> Options {
-    Options { sandbox: Some(Sharing { pid: 42, nested, maps: None }) }
+    let sandbox = Some(Sharing { pid: 42, nested, maps: None });
+    Options { sandbox, ..Options::default() }
 }
 
 const ALL: [&str; 6] = ["pid", "ipc", "uts", "network", "mount", "cgroup"];

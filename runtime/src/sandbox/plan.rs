@@ -41,6 +41,7 @@ pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Pla
     }
     Ok(Plan {
         namespaces: namespaces(maps),
+        keyring: None,
         root: Root::Empty { owner: maps.and_then(IdMaps::root).unwrap_or_default() },
         mounts: vec![shm()?],
         devices: Vec::new(),
@@ -100,10 +101,12 @@ fn process() -> Result<Process> {
     Ok(Process {
         executable: Executable::Pause,
         stdio: Stdio::Closed,
+        preserved: 0,
         // The number of the descriptor that it tells its readiness on.
         argv: Strings::new(vec![c"pause".to_owned(), c"3".to_owned()]),
         // Empty: the initial stack stays within one page.
         envp: Strings::new(Vec::new()),
+        home: None,
         cwd: Target::new("", "/")?,
         identity: Identity {
             uid: IDS,
