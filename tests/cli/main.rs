@@ -8,6 +8,7 @@ mod inside;
 mod interrupted;
 mod kill;
 mod list;
+mod mounts;
 mod run;
 mod sandbox;
 mod sealed;

@@ -5,6 +5,7 @@
 //! failed allocation can stop it half way. The order of the steps is the order of [`JOIN`],
 //! [`FURNISH`], [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
+mod copy;
 mod cwd;
 mod gate;
 mod home;
@@ -12,6 +13,7 @@ mod hooks;
 mod identity;
 mod mounts;
 mod namespaces;
+mod place;
 mod procfs;
 mod protect;
 mod root;

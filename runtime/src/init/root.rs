@@ -1,6 +1,7 @@
 //! The root file system: attached, furnished with devices, entered.
 
 use super::Init;
+use super::place::{self, Last};
 use crate::plan::{Device, DeviceKind, Root, Switch, Target};
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
@@ -119,8 +120,13 @@ pub(super) fn make_directories(
     for (path, name) in parts {
         parent = match file::open_in_root(root, path, flags) {
             Err(error) if error.errno() == Errno::ENOENT => {
-                file::mkdirat(parent.as_fd(), name, 0o755)?;
-                file::open_in_root(root, path, flags)?
+                match file::mkdirat(parent.as_fd(), name, 0o755) {
+                    // A link that leads nowhere.
+                    Err(error) if error.errno() == Errno::EEXIST => {
+                        place::make(root, path, Last::Directory)?
+                    }
+                    made => made.and_then(|()| file::open_in_root(root, path, flags))?,
+                }
             }
             opened => opened?,
         };
@@ -142,8 +148,10 @@ pub(super) fn open_target(
         return make_directories(root, &target.parts);
     }
     let (parent, name) = parent(root, target)?;
-    file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0)?;
-    file::open_in_root(root, &target.path, OFlag::O_PATH)
+    match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0) {
+        Err(error) if error.errno() == Errno::EEXIST => place::make(root, &target.path, Last::File),
+        made => made.and_then(|()| file::open_in_root(root, &target.path, OFlag::O_PATH)),
+    }
 }
 
 /// Makes the root file system the root. What was the root is unreachable afterwards.

@@ -146,7 +146,11 @@ fn bind_source(source: &Source, sysfs: Sysfs) -> Result<Option<BindSource>> {
             let depth = if *recursive { Depth::Recursive } else { Depth::One };
             BindSource::open(path, depth).map(Some)
         }
-        Source::New { .. } | Source::Proc { .. } | Source::Cgroup => Ok(None),
+        Source::New { .. }
+        | Source::Tmpfs { .. }
+        | Source::Remount { .. }
+        | Source::Proc { .. }
+        | Source::Cgroup => Ok(None),
     }
 }
 

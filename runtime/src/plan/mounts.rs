@@ -42,7 +42,10 @@ impl Mount {
         match &self.source {
             Source::Proc { .. } => true,
             Source::New { kind, .. } => kind.as_c_str() == c"sysfs",
-            Source::Bind { .. } | Source::Cgroup => false,
+            Source::Bind { .. }
+            | Source::Tmpfs { .. }
+            | Source::Cgroup
+            | Source::Remount { .. } => false,
         }
     }
 }
@@ -55,6 +58,10 @@ pub(crate) enum Source {
     Bind { path: PathBuf, recursive: bool },
     /// A new file system, made by init in its own namespaces.
     New { kind: CString, parameters: Vec<Parameter> },
+    /// A new tmpfs, which takes over something of the directory that it is mounted on.
+    Tmpfs { parameters: Vec<Parameter>, has_mode: bool, copies_up: bool },
+    /// What is mounted there already, with other attributes or parameters.
+    Remount { parameters: Vec<Parameter> },
     /// procfs, which shows a PID namespace and not a network or an IPC namespace.
     Proc { parameters: Vec<Parameter> },
     /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
@@ -132,6 +139,8 @@ struct Parsed<'a> {
     recursive: Attributes,
     parameters: Vec<Parameter>,
     ids: Option<IdMapped>,
+    remounts: bool,
+    copies_up: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -151,6 +160,8 @@ impl<'a> Parsed<'a> {
             recursive: Attributes::default(),
             parameters: Vec::new(),
             ids: id_maps(mount)?.map(|maps| IdMapped { maps: Some(maps), recursive: false }),
+            remounts: false,
+            copies_up: false,
         };
         for option in mount.options().iter().flatten() {
             parsed.option(option)?;
@@ -167,10 +178,8 @@ impl<'a> Parsed<'a> {
                 let none = IdMapped { maps: None, recursive: false };
                 self.ids.get_or_insert(none).recursive |= option == "ridmap";
             }
-            "remount" | "tmpcopyup" => {
-                let field = format!("{}: {option}", self.field);
-                return Err(Error::unsupported(field, "not supported by this version of peapod"));
-            }
+            "remount" => self.remounts = true,
+            "tmpcopyup" => self.copies_up = true,
             _ => {
                 if let Some(attributes) = propagation(option) {
                     self.attributes.propagation = attributes.propagation;
@@ -202,6 +211,7 @@ impl<'a> Parsed<'a> {
         self.bind = Some(Bind::One);
         self.bind_source = Some(source);
         self.parameters.clear();
+        self.copies_up = false;
     }
 
     fn finish(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
@@ -229,6 +239,14 @@ impl<'a> Parsed<'a> {
     }
 
     fn source(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Source> {
+        let is_tmpfs = self.mount.typ().as_deref() == Some("tmpfs");
+        if self.copies_up && (!is_tmpfs || self.bind.is_some() || self.remounts) {
+            return Err(Error::invalid(self.field, "tmpcopyup", "is for a new tmpfs"));
+        }
+        if self.remounts {
+            self.bind.map_or(Ok(()), |_| self.has_no_parameter())?;
+            return Ok(Source::Remount { parameters: self.parameters });
+        }
         if let Some(bind) = self.bind {
             return self.bind(bundle, bind == Bind::Recursive);
         }
@@ -242,6 +260,11 @@ impl<'a> Parsed<'a> {
         }
         let parameters = self.parameters;
         Ok(match kind {
+            "tmpfs" => Source::Tmpfs {
+                has_mode: parameters.iter().any(|parameter| parameter.key.as_c_str() == c"mode"),
+                copies_up: self.copies_up,
+                parameters,
+            },
             "proc" => Source::Proc { parameters },
             // runtime-spec, config-linux.md: `cgroup` is whatever the host has, which for
             // us is version 2.
@@ -250,11 +273,14 @@ impl<'a> Parsed<'a> {
         })
     }
 
+    fn has_no_parameter(&self) -> Result<()> {
+        let Some(parameter) = self.parameters.first() else { return Ok(()) };
+        let option = parameter.key.to_string_lossy().into_owned();
+        Err(Error::invalid(&self.field, option, "no such option of a bind mount"))
+    }
+
     fn bind(self, bundle: &Path, recursive: bool) -> Result<Source> {
-        if let Some(parameter) = self.parameters.first() {
-            let option = parameter.key.to_string_lossy().into_owned();
-            return Err(Error::invalid(self.field, option, "no such option of a bind mount"));
-        }
+        self.has_no_parameter()?;
         let Some(source) = self.bind_source else {
             return Err(Error::invalid(self.field, "bind", "a bind mount needs a source"));
         };

@@ -144,8 +144,12 @@ fn an_option_that_nobody_knows_is_named() {
             "mounts[/a].options: bind: a bind mount needs a source",
         ),
         (
-            r#"{"destination": "/a", "type": "tmpfs", "options": ["tmpcopyup"]}"#,
-            "mounts[/a].options: tmpcopyup: not supported by this version of peapod",
+            r#"{"destination": "/a", "source": "/x", "options": ["rbind", "tmpcopyup"]}"#,
+            "mounts[/a].options: tmpcopyup: is for a new tmpfs",
+        ),
+        (
+            r#"{"destination": "/a", "options": ["remount", "bind", "size=1"]}"#,
+            "mounts[/a].options: size: no such option of a bind mount",
         ),
     ] {
         let refused = plan_of(&config(&namespaces(&ALL), mount), &Options::default());

@@ -6,6 +6,7 @@
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
 pub(crate) mod descriptor;
+pub(crate) mod directory;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;

@@ -1,11 +1,12 @@
 //! A program that is run to its end: what it reads, how long it may take, and the end of what it
 //! says. Without an allocation, so that init can run one too.
 
+use super::descriptor::set_nonblocking;
 use super::error::{Result, explain};
 use super::file::{self, dup_to, lift};
 use super::process::{self, Birth, Child, CloneFlags, Cloned, Strings, clone3};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -127,8 +128,7 @@ pub(crate) fn reap_orphans() {
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     let made = nix::unistd::pipe2(OFlag::O_CLOEXEC);
     let (ours, theirs) = explain(made, "pipe2", format_args!("O_CLOEXEC"))?;
-    let set = nix::fcntl::fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
-    explain(set, "fcntl", format_args!("{}, F_SETFL, O_NONBLOCK", ours.as_raw_fd()))?;
+    set_nonblocking(ours.as_fd())?;
     Ok((ours, lift(theirs)?))
 }
 
