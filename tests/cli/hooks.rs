@@ -354,3 +354,31 @@ fn a_container_without_hooks_keeps_nothing_of_them() -> Result<()> {
     assert!(!state.contains("ooks"), "{state}");
     Ok(())
 }
+
+#[test]
+fn a_container_that_is_run_has_all_its_hooks() -> Result<()> {
+    let root = Root::new()?;
+    let (bundle, log) = logging(&root, &["true"], "cat")?;
+    let bundle = with_hook(bundle, "poststop", script("exit 4"));
+    bundle.write()?;
+    let path = bundle.path().to_str().context("a path")?;
+    let output = root.run(&["run", "--bundle", path, &root.id("c")])?;
+    assert!(output.status.success(), "{output:?}");
+    let wanted = "peapod: warning: hooks.poststop[0]: \"/bin/sh\": exited with status 4\n";
+    assert_eq!(output.stderr, wanted);
+    assert_eq!(order(&log)?, KINDS[..5].join(" "));
+    root.has_nothing_left()
+}
+
+#[test]
+fn the_root_that_is_not_pivoted_into_is_where_hooks_look_for_it() -> Result<()> {
+    let root = Root::new()?;
+    let bundle = root.bundle(&["cat", "/dev/hooked"])?;
+    let rootfs = bundle.rootfs().to_str().context("a path")?.to_owned();
+    let hook = script(&format!("test -e {rootfs}/proc/1 && echo seen >{rootfs}/dev/hooked"));
+    let bundle = with_hook(bundle, "createContainer", hook);
+    let container = root.create_with("c", &bundle, &["--no-pivot"])?;
+    container.start()?;
+    assert_eq!(container.output()?, "seen\n");
+    Ok(())
+}

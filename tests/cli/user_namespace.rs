@@ -269,3 +269,28 @@ fn an_idmapped_mount_shows_other_owners() -> Result<()> {
     assert_eq!(container.output()?, "1000 2000\n1005 2006\n");
     Ok(())
 }
+
+#[test]
+fn a_process_that_is_added_is_in_it_too() -> Result<()> {
+    for mode in ["alone", "shared", "nested"] {
+        let root = Root::new()?;
+        let bundle = mapped(root.shell("echo up; sleep 100")?)?.as_root(ALL);
+        let bundle = bundle.with_namespace("time", None);
+        let container = if mode == "alone" {
+            root.start_container("c", &bundle)?
+        } else {
+            root.sandbox("pod", &[&["--pid", mode], &MAPS[..]].concat())?.start("c", &bundle)?
+        };
+        container.says("up")?;
+        let script = "id -u; readlink /proc/self/ns/user; readlink /proc/self/ns/time; \
+                      touch /dev/mine && stat -c %u /dev/mine";
+        let output = root.run(&["exec", &container.id, "sh", "-c", script])?.ok()?;
+        let (user, time) = (container.namespace("user")?, container.namespace("time")?);
+        assert_eq!(output, format!("0\n{user}\n{time}\n0\n"), "{mode}");
+        let output = root.run(&["exec", "--user", "7:8", &container.id, "id"])?.ok()?;
+        assert!(output.starts_with("uid=7 gid=8"), "{mode} {output}");
+        container.kill("KILL")?;
+        container.wait()?;
+    }
+    Ok(())
+}

@@ -303,3 +303,6 @@ fn clone_flag(kind: LinuxNamespaceType) -> CloneFlags {
         LinuxNamespaceType::Time => CLONE_NEWTIME,
     }
 }
+
+#[cfg(test)]
+mod tests;
