@@ -71,6 +71,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
+    state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         state,
         plan: &plan,
