@@ -10,6 +10,7 @@
 mod bundle;
 mod cgroup;
 mod container;
+mod devices;
 mod leftovers;
 mod machine;
 mod process;
@@ -22,6 +23,7 @@ mod wait;
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
+pub use devices::device_programs;
 pub use machine::{peapod, program, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
