@@ -91,6 +91,17 @@ fn a_terminal_without_one_of_the_callers_works_too() -> Result<()> {
 }
 
 #[test]
+fn a_program_whose_output_nobody_reads_goes_on() -> Result<()> {
+    let root = Root::new()?;
+    let container = root.start_container("c", &root.bundle(&["sleep", "1000"])?)?;
+    let script = "trap 'exit 9' PIPE; i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done";
+    let args = ["exec", "-t", &container.id, "sh", "-c", &format!("{script}; exit 7")];
+    let shell = "\"$@\" | head -1; echo ${PIPESTATUS[0]}";
+    assert_eq!(root.start_by_shell(shell, &args)?.finish()?.ok()?, "0\r\n7\n");
+    Ok(())
+}
+
+#[test]
 fn a_terminal_is_sent_to_the_console_socket() -> Result<()> {
     let root = Root::new()?;
     let socket = ConsoleSocket::listen(root.file("console"))?;

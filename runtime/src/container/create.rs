@@ -74,6 +74,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
+    state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         state,
         hooks,

@@ -70,7 +70,7 @@ fn add(target: &Target, request: &Exec<'_>) -> Result<u8> {
         Program::Changed(changes) => exec::of_bundle(bundle, changes)?,
     };
     let kept = descriptors::kept_by_exec(request.preserve_fds)?;
-    let plan = Plan::of_exec(&process, &target.facts()?, kept, &Facts::probe()?)?;
+    let plan = Plan::of_exec(&process, &target.facts(), kept, &Facts::probe()?)?;
     let console = Console::open(&plan, request.console_socket, request.detach)?;
     let sources = Sources::of_exec(&plan, target.pidfd()?)?;
     // What was opened by the number of the container's first process is its own.

@@ -1,12 +1,11 @@
 //! The container that a process is added to: its first process, its namespaces, its cgroup.
 
 use super::root::Entry;
-use super::state::{State, Status, own_cgroup};
+use super::state::{Phase, State, own_cgroup};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Doing, Error, Result};
 use crate::plan::Existing;
 use crate::sys::file::{self, OFlag};
-use crate::sys::namespace::CLONE_NEWTIME;
 use crate::sys::process::{self, CloneFlags};
 use crate::sys::{self, Errno, descriptor};
 use std::ffi::CString;
@@ -40,30 +39,28 @@ impl Target {
             let message = format!("{id} is a sandbox: there is no program in it to execute");
             return Err(Error::WrongState(message));
         }
-        let cgroup = own_cgroup(entry)?;
-        let refused = match state.status(entry, cgroup.as_ref())? {
-            Status::Created | Status::Running => None,
-            Status::Paused if paused == Paused::Ignore => None,
-            Status::Paused => {
-                Some("cannot exec in a paused container (use --ignore-paused to override)")
-            }
-            Status::Creating => Some("cannot exec in a container that is being created"),
-            Status::Stopped => Some(STOPPED),
-        };
-        if let Some(reason) = refused {
-            return Err(Error::WrongState(format!("{reason}: {id}")));
+        if state.phase == Phase::Creating && entry.is_locked()? {
+            let message = format!("cannot exec in a container that is being created: {id}");
+            return Err(Error::WrongState(message));
         }
         let stopped = || Error::WrongState(format!("{STOPPED}: {id}"));
-        let identity = state.init.as_ref().ok_or_else(stopped)?;
-        let init = identity.open_alive()?.ok_or_else(stopped)?;
-        Ok(Self { pid: identity.pid, init, cgroup, state })
+        let init = state.open_init()?.ok_or_else(stopped)?;
+        let pid = state.init.as_ref().map(|init| init.pid).ok_or_else(stopped)?;
+        let cgroup = own_cgroup(entry)?;
+        if paused == Paused::Refuse && cgroup.as_ref().map_or(Ok(false), Cgroup::is_frozen)? {
+            let reason = "cannot exec in a paused container (use --ignore-paused to override)";
+            return Err(Error::WrongState(format!("{reason}: {id}")));
+        }
+        Ok(Self { pid, init, cgroup, state })
     }
 
     /// What a plan needs to know of it.
-    pub(super) fn facts(&self) -> Result<Existing> {
-        let keyring_of = (!self.state.no_new_keyring).then(|| self.state.id.clone());
-        let namespaces = namespaces(self.pid).doing(|| format!("process {}", self.pid))?;
-        Ok(Existing { pid: self.pid, namespaces, keyring_of })
+    pub(super) fn facts(&self) -> Existing {
+        Existing {
+            pid: self.pid,
+            namespaces: CloneFlags::from_bits_retain(self.state.namespaces),
+            keyring_of: (!self.state.no_new_keyring).then(|| self.state.id.clone()),
+        }
     }
 
     /// A pidfd of its first process.
@@ -122,34 +119,3 @@ impl Target {
 }
 
 const STOPPED: &str = "cannot exec in a stopped container";
-
-const KINDS: [(CloneFlags, &str); 7] = [
-    (CloneFlags::CLONE_NEWUSER, "user"),
-    (CloneFlags::CLONE_NEWNS, "mnt"),
-    (CloneFlags::CLONE_NEWCGROUP, "cgroup"),
-    (CloneFlags::CLONE_NEWUTS, "uts"),
-    (CloneFlags::CLONE_NEWIPC, "ipc"),
-    (CloneFlags::CLONE_NEWPID, "pid"),
-    (CloneFlags::CLONE_NEWNET, "net"),
-];
-
-/// The kinds of namespaces in which the process is not where this one is. A user namespace that one
-/// is in cannot be joined; the others need not be.
-fn namespaces(pid: i32) -> sys::Result<CloneFlags> {
-    let mut found = CloneFlags::empty();
-    for (kind, name) in KINDS.into_iter().chain([(CLONE_NEWTIME, "time")]) {
-        let of = |process: &str| {
-            // The name of a number and a word has no NUL byte in it.
-            let path = CString::new(format!("/proc/{process}/ns/{name}")).unwrap_or_default();
-            match file::stat(&path) {
-                // This kernel has no namespaces of that kind.
-                Err(error) if error.errno() == Errno::ENOENT && kind == CLONE_NEWTIME => Ok(None),
-                stat => stat.map(|stat| Some(stat.st_ino)),
-            }
-        };
-        if of(&pid.to_string())? != of("self")? {
-            found |= kind;
-        }
-    }
-    Ok(found)
-}

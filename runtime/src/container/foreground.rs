@@ -5,7 +5,7 @@ use super::console::Detach;
 use crate::error::{Doing, Result};
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Child};
-use crate::sys::signal::{SIGCHLD, SIGWINCH, Signals};
+use crate::sys::signal::{SIGCHLD, SIGPIPE, SIGWINCH, Signals};
 use crate::sys::terminal::{self, Raw};
 use crate::sys::{self, Errno, descriptor};
 use std::fs::File;
@@ -72,6 +72,8 @@ fn pass_on(signals: &Signals, child: &Child, relay: Option<&Relay>) -> sys::Resu
         match (signal, relay) {
             (SIGCHLD, _) => drop(process::reap_all_but(child.pid)?),
             (SIGWINCH, Some(relay)) => relay.resize(),
+            // From writing to whoever does not read this process's output any more.
+            (SIGPIPE, _) => {}
             _ => match process::pidfd_send_signal(child.as_fd(), signal) {
                 Err(error) if error.errno() == Errno::ESRCH => {}
                 sent => sent?,

@@ -12,6 +12,7 @@ use crate::sys::process::SIGTERM;
 use oci_spec::runtime::Spec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -36,6 +37,9 @@ pub struct State {
     pub(crate) annotations: BTreeMap<String, String>,
     /// The signal that asks the program to end.
     pub(crate) stop_signal: i32,
+    /// The kinds of namespaces that are not its creator's: `CLONE_NEW*`.
+    #[serde(default)]
+    pub(crate) namespaces: i32,
     /// Whether it has the session keyring of its creator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_new_keyring: bool,
@@ -175,6 +179,7 @@ impl State {
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
+            namespaces: 0,
             no_new_keyring: false,
             has_hooks: false,
         }
@@ -227,6 +232,11 @@ impl State {
         matches!(self.kind, Kind::Sandbox { .. })
     }
 
+    /// Its first process, if that is alive.
+    pub(crate) fn open_init(&self) -> Result<Option<OwnedFd>> {
+        self.init.as_ref().map_or(Ok(None), Identity::open_alive)
+    }
+
     /// What the container does now, as far as the kernel and the gate tell.
     pub(crate) fn status(&self, entry: &Entry, cgroup: Option<&Cgroup>) -> Result<Status> {
         if self.phase == Phase::Creating && entry.is_locked()? {
@@ -237,8 +247,7 @@ impl State {
 
     /// The same for whoever holds the lock: then nobody creates it any more.
     pub(crate) fn settled_status(&self, entry: &Entry, cgroup: Option<&Cgroup>) -> Result<Status> {
-        let Some(init) = &self.init else { return Ok(Status::Stopped) };
-        if init.open_alive()?.is_none() {
+        if self.open_init()?.is_none() {
             return Ok(Status::Stopped);
         }
         // Pause has not ended before all of its PID namespace is reaped, whoever has to do that.

@@ -270,6 +270,15 @@ impl Namespaces {
         Ok(())
     }
 
+    /// The kinds of namespaces in which the container is not where its creator is.
+    pub(crate) fn kinds(&self) -> CloneFlags {
+        let pid = self.join_pid.as_ref().map(|_| CloneFlags::CLONE_NEWPID);
+        let cgroup = self.unshare_cgroup.then_some(CloneFlags::CLONE_NEWCGROUP);
+        let time = self.time.as_ref().map(|_| CLONE_NEWTIME);
+        let joined = self.join.iter().map(|join| join.kind);
+        joined.chain(pid).chain(cgroup).chain(time).fold(self.new, |kinds, kind| kinds | kind)
+    }
+
     /// Whether the container has a mount namespace of its own.
     pub(crate) fn has_new_mounts(&self) -> bool {
         self.new.contains(CloneFlags::CLONE_NEWNS)

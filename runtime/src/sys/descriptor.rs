@@ -5,8 +5,8 @@ use super::file::{OFlag, owned};
 use nix::fcntl::FcntlArg;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-/// stdin, stdout and stderr. They are always open: at its start the standard library opens the null
-/// device where they are not, and nobody closes them while a program runs that has them.
+/// stdin, stdout and stderr. They are always open: at its start ([`start`](super::start)) a program
+/// opens the null device where they are not, and nobody closes them while it runs.
 pub(crate) fn stdio() -> [BorrowedFd<'static>; 3] {
     // SAFETY: as said above, these descriptors are open as long as anybody can ask for them.
     [0, 1, 2].map(|number| unsafe { BorrowedFd::borrow_raw(number) })

@@ -7,6 +7,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::{AsFd, BorrowedFd};
 
 pub(crate) const SIGCHLD: i32 = libc::SIGCHLD;
+pub(crate) const SIGPIPE: i32 = libc::SIGPIPE;
 pub(crate) const SIGWINCH: i32 = libc::SIGWINCH;
 
 /// Every signal that this process can be sent. As long as this lives they are read here, and do
