@@ -184,8 +184,8 @@ const JUMP_IF_EQUAL: u8 = 0x16;
 const JUMP_UNLESS_EQUAL: u8 = 0x56;
 const EXIT: u8 = 0x95;
 
-// struct bpf_cgroup_dev_ctx: what is accessed in the low half of the first word, how in the high
-// one; then the numbers.
+// What the kernel passes (include/uapi/linux/bpf.h): what is accessed in the low half of the first
+// word, how in the high one; then the numbers.
 const ACCESS_TYPE: i16 = 0;
 const MAJOR: i16 = 4;
 const MINOR: i16 = 8;
