@@ -17,6 +17,7 @@ mod process;
 mod root;
 mod run;
 mod sandbox;
+mod terminal;
 mod wait;
 
 pub use bundle::Bundle;
@@ -28,4 +29,5 @@ pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
+pub use terminal::{ConsoleSocket, Terminal};
 pub use wait::{DEADLINE, file_with, readable};
