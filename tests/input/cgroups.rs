@@ -49,6 +49,9 @@ fn limits_that_are_none_are_refused() -> Result<()> {
         ("cpu/period", json!(2_000_000)),
         ("cpu/quota", json!(10)),
         ("cpu/idle", json!(2)),
+        ("cpu/cpus", json!("1-")),
+        ("cpu/mems", json!("all")),
+        ("blockIO/weight", json!(5)),
         ("pids/limit", json!("many")),
     ] {
         let field = format!("/linux/resources/{field}");

@@ -106,7 +106,9 @@ fn in_a_pod_only_the_container_that_lost_a_process_says_so() -> Result<()> {
         assert_eq!(other.state()?.get("oomKilled"), None, "{the_pods}");
         other.kill("KILL")?;
         assert!(!events.finish()?.ok()?.contains("\"oom\""));
-        pod.stop("0")?;
+        // As long as the container is not deleted.
+        one.kill("KILL")?;
+        one.wait()?;
         assert_eq!(one.state()?["oomKilled"], true, "{the_pods}");
     }
     Ok(())

@@ -29,50 +29,47 @@ const MEMORY_LIMIT: usize = 16 << 20;
 impl Cgroup {
     /// Lets only the devices be used that the rules allow. `memory` is the directory of all
     /// containers.
-    ///
-    /// Where a process may load no program because it is root in a user namespace alone, none is
-    /// needed: nothing that is mounted there lets a device be opened, and no node can be made.
     pub(crate) fn confine(&self, rules: &DeviceRules, memory: BorrowedFd<'_>) -> Result<()> {
-        match self.program(rules, memory) {
-            Err(Error::Kernel { source, .. }) if is_denied(&source) && in_user_namespace() => {
-                Ok(())
-            }
-            program => bpf::attach_device_program(self.fd(), program?.as_fd())
-                .doing(|| self.doing_devices("attaching the device program to")),
-        }
+        unless_needless(self.attach(rules, memory))
     }
 
     /// The same for a group that may have a program, which then is replaced: at no moment is there
     /// neither the old one nor the new.
     pub(crate) fn confine_anew(&self, rules: &DeviceRules, memory: BorrowedFd<'_>) -> Result<()> {
+        unless_needless(self.replace(rules, memory))
+    }
+
+    fn attach(&self, rules: &DeviceRules, memory: BorrowedFd<'_>) -> Result<()> {
+        let program = self.program(rules, memory)?;
+        bpf::attach_device_program(self.fd(), program.as_fd())
+            .doing(|| self.doing_devices("attaching the device program to"))
+    }
+
+    fn replace(&self, rules: &DeviceRules, memory: BorrowedFd<'_>) -> Result<()> {
         let doing = || self.doing_devices("replacing the device program of");
-        let ids = bpf::device_programs(self.fd()).doing(doing)?;
         let mut old = Vec::new();
-        for id in &ids {
-            old.extend(bpf::program_by_id(*id).doing(doing)?);
+        for id in bpf::device_programs(self.fd()).doing(doing)? {
+            old.extend(bpf::program_by_id(id).doing(doing)?.map(|program| (id, program)));
         }
         if rules.allows_all() {
-            return old.iter().try_for_each(|old| self.detach(old));
+            return old.iter().try_for_each(|(_, program)| self.detach(program));
         }
-        let new = match self.program(rules, memory) {
-            Err(Error::Kernel { source, .. }) if is_denied(&source) && in_user_namespace() => {
-                return Ok(());
+        let new = self.program(rules, memory)?;
+        let id = bpf::identify_device_program(new.as_fd()).doing(doing)?.map(|known| known.id);
+        let is_new = |old: &u32| Some(*old) == id;
+        match old.as_slice() {
+            [(only, _)] if is_new(only) => Ok(()),
+            [(_, only)] => {
+                bpf::replace_device_program(self.fd(), only.as_fd(), new.as_fd()).doing(doing)
             }
-            new => new?,
-        };
-        let known = bpf::identify_device_program(new.as_fd()).doing(doing)?;
-        if known.is_some_and(|known| ids == [known.id]) {
-            return Ok(());
+            several => {
+                if !several.iter().any(|(id, _)| is_new(id)) {
+                    bpf::attach_device_program(self.fd(), new.as_fd()).doing(doing)?;
+                }
+                let others = several.iter().filter(|(id, _)| !is_new(id));
+                others.map(|(_, program)| program).try_for_each(|program| self.detach(program))
+            }
         }
-        if let [only] = old.as_slice() {
-            let (only, new) = (only.as_fd(), new.as_fd());
-            return bpf::replace_device_program(self.fd(), only, new).doing(doing);
-        }
-        if known.is_none_or(|known| !ids.contains(&known.id)) {
-            bpf::attach_device_program(self.fd(), new.as_fd()).doing(doing)?;
-        }
-        let others = ids.iter().zip(&old).filter(|(id, _)| known.is_none_or(|new| new.id != **id));
-        others.map(|(_, old)| old).try_for_each(|old| self.detach(old))
     }
 
     fn detach(&self, program: &OwnedFd) -> Result<()> {
@@ -97,6 +94,15 @@ impl Cgroup {
 
     fn doing_devices(&self, what: &str) -> String {
         format!("{FIELD}: {what} cgroup {}", self.path())
+    }
+}
+
+/// A process that may load no program because it is root in a user namespace alone needs none:
+/// nothing that is mounted there lets a device be opened, and no node can be made.
+fn unless_needless(done: Result<()>) -> Result<()> {
+    match done {
+        Err(Error::Kernel { source, .. }) if is_denied(&source) && in_user_namespace() => Ok(()),
+        done => done,
     }
 }
 
@@ -184,8 +190,8 @@ const JUMP_IF_EQUAL: u8 = 0x16;
 const JUMP_UNLESS_EQUAL: u8 = 0x56;
 const EXIT: u8 = 0x95;
 
-// struct bpf_cgroup_dev_ctx: what is accessed in the low half of the first word, how in the high
-// one; then the numbers.
+// What the kernel passes (include/uapi/linux/bpf.h): what is accessed in the low half of the first
+// word, how in the high one; then the numbers.
 const ACCESS_TYPE: i16 = 0;
 const MAJOR: i16 = 4;
 const MINOR: i16 = 8;

@@ -5,12 +5,12 @@ use super::{UNLIMITED, write};
 use crate::error::{Error, Result};
 use crate::plan::cgroup::{CgroupPlan, Missing, Write};
 
-/// A file as it was, and what else puts it back.
+/// A file as it was, and what makes it so again.
 #[derive(Debug)]
 struct Old {
     file: String,
-    /// In the order in which they are written back.
-    values: Vec<String>,
+    text: String,
+    value: String,
 }
 
 impl Cgroup {
@@ -34,7 +34,8 @@ impl Cgroup {
         for (file, value) in [Some((&limit.file, &limit.value)), other].into_iter().flatten() {
             // One that can only be written has no old value; what it did cannot be undone.
             if let Ok(Some(text)) = self.read(file) {
-                return Ok(Some(Old { file: file.clone(), values: old_values(&text, value) }));
+                let value = old_value(&text, value);
+                return Ok(Some(Old { file: file.clone(), text, value }));
             }
         }
         Ok(None)
@@ -52,20 +53,16 @@ pub(crate) struct Undo<'a> {
 impl Undo<'_> {
     /// Puts the old limits back, because of `error`.
     pub(crate) fn after(self, error: Error) -> Error {
-        let mut left = Vec::new();
         // A quota and a burst may each be refused until the other one is back.
-        let failed: Vec<_> = self.old.iter().rev().filter(|old| !self.put_back(old)).collect();
-        for old in failed {
-            if !self.put_back(old) && !left.contains(&old.file.as_str()) {
-                left.push(&old.file);
-            }
+        for _ in 0..2 {
+            self.old.iter().rev().for_each(|old| self.put_back(old));
         }
-        if left.is_empty() {
-            return error;
-        }
+        let changed = self.old.iter().filter(|old| !self.is_back(old));
+        let mut left: Vec<_> = changed.map(|old| old.file.as_str()).collect();
+        left.dedup();
         let left = left.join(", ");
         match error {
-            Error::Kernel { doing, source } => {
+            Error::Kernel { doing, source } if !left.is_empty() => {
                 let doing = format!("{doing} (and {left} could not be set back)");
                 Error::Kernel { doing, source }
             }
@@ -73,9 +70,15 @@ impl Undo<'_> {
         }
     }
 
-    fn put_back(&self, old: &Old) -> bool {
-        let dir = self.cgroup.fd();
-        old.values.iter().all(|value| write(dir, &c_name(&old.file), value).is_ok())
+    fn put_back(&self, old: &Old) {
+        if !self.is_back(old) {
+            // Whether it worked is looked at when all is done.
+            let _ = write(self.cgroup.fd(), &c_name(&old.file), &old.value);
+        }
+    }
+
+    fn is_back(&self, old: &Old) -> bool {
+        self.cgroup.read(&old.file).is_ok_and(|text| text.as_ref() == Some(&old.text))
     }
 }
 
@@ -83,24 +86,24 @@ impl Undo<'_> {
 ///
 /// A value that begins with a device is one line of many. When there was none for that device, it
 /// is set to what stands for no limit.
-fn old_values(text: &str, value: &str) -> Vec<String> {
+fn old_value(text: &str, value: &str) -> String {
     let key = value.split_once(' ').map(|(key, _)| key);
     let Some(key) = key.filter(|key| !key.bytes().all(|byte| byte.is_ascii_digit())) else {
         // An empty cpuset is written as an empty line.
         let first = text.lines().find(|line| !line.is_empty()).unwrap_or("\n");
-        return vec![first.to_owned()];
+        return first.to_owned();
     };
     if key == UNLIMITED {
-        return vec![text.trim().to_owned()];
+        return text.trim().to_owned();
     }
     match text.lines().find(|line| line.split(' ').next() == Some(key)) {
-        Some(line) => vec![line.to_owned()],
+        Some(line) => line.to_owned(),
         None if value.contains('=') => {
             let parts = value.split(' ').skip(1).filter_map(|part| part.split_once('='));
             let unlimited: Vec<_> = parts.map(|(name, _)| format!("{name}=max")).collect();
-            vec![format!("{key} {}", unlimited.join(" "))]
+            format!("{key} {}", unlimited.join(" "))
         }
-        None => vec![format!("{key} default")],
+        None => format!("{key} default"),
     }
 }
 
@@ -131,7 +134,7 @@ mod tests {
                 "mlx hca_handle=max hca_object=max",
             ),
         ] {
-            assert_eq!(old_values(text, value), [expected], "{text:?} {value:?}");
+            assert_eq!(old_value(text, value), expected, "{text:?} {value:?}");
         }
     }
 }

@@ -299,7 +299,8 @@ fn the_weight_of_io_is_bfqs_or_is_put_on_the_other_scale() {
     let plan = build(json!({ "blockIO": {
         "weight": 500, "leafWeight": 300,
         "weightDevice": [
-            { "major": 8, "minor": 16, "weight": 1000 }, { "major": 8, "minor": 0, "leafWeight": 9 },
+            { "major": 8, "minor": 16, "weight": 1000 },
+            { "major": 8, "minor": 0, "leafWeight": 9 },
         ],
     } }))
     .unwrap();

@@ -52,7 +52,11 @@ fn a_rule_for_everything_makes_those_before_it_void() {
 
 #[test]
 fn the_last_rule_that_speaks_of_a_device_decides() {
-    let rule = |allow: bool, minor: i64, access: &str| json!({ "allow": allow, "type": "c", "major": 10, "minor": minor, "access": access });
+    let rule = |allow: bool, minor: i64, access: &str| {
+        let mut rule = json!({ "type": "c", "major": 10, "minor": minor, "access": access });
+        rule["allow"] = allow.into();
+        rule
+    };
     let all = json!({ "allow": true, "access": "rwm" });
     for (rules, otherwise, expected) in [
         (
