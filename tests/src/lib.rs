@@ -10,20 +10,24 @@
 mod bundle;
 mod cgroup;
 mod container;
+mod devices;
 mod leftovers;
 mod machine;
 mod process;
 mod root;
 mod run;
 mod sandbox;
+mod terminal;
 mod wait;
 
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
+pub use devices::device_programs;
 pub use machine::{peapod, program, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
+pub use terminal::{ConsoleSocket, Terminal};
 pub use wait::{DEADLINE, file_with, readable};

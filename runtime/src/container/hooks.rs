@@ -2,11 +2,12 @@
 
 use super::interrupt::Interrupt;
 use super::root::Entry;
-use super::state::{OCI_VERSION, State, Status};
+use super::state::{State, Status};
 use crate::error::{Doing, Error, Result};
 use crate::init::HookStates;
 use crate::link::{HookFailure, Step};
 use crate::plan::{Hooks, Plan};
+use crate::spec::OCI_VERSION;
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
 use crate::sys::program::{self, Ended, How, Program};
