@@ -18,6 +18,7 @@ mod resume;
 mod run;
 mod sandbox;
 mod sealed;
+mod spec;
 mod start;
 mod state;
 mod stop;

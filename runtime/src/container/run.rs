@@ -76,9 +76,9 @@ impl Running<'_> {
         let Self { terminal, signals, mut removal, .. } = self;
         let Some(signals) = signals else { return Ok((0, Vec::new())) };
         let code = foreground::wait(&removal.child, &signals, terminal)?;
-        let warnings = removal.now()?;
+        let complaints = removal.now()?;
         foreground::reap(&signals)?;
-        Ok((code, warnings))
+        Ok((code, complaints))
     }
 }
 
@@ -95,10 +95,10 @@ struct Removal<'a> {
 impl Removal<'_> {
     fn now(&mut self) -> Result<Vec<String>> {
         let Some(id) = self.id.take() else { return Ok(Vec::new()) };
-        let warnings = delete(self.root, id, Force::Yes)?;
+        let complaints = delete(self.root, id, Force::Yes)?;
         // It may have been reaped already.
         let _ = process::wait(self.child.as_fd());
-        Ok(warnings)
+        Ok(complaints)
     }
 }
 
