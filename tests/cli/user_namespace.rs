@@ -294,3 +294,19 @@ fn a_process_that_is_added_is_in_it_too() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_process_that_is_added_has_its_session_keyring() -> Result<()> {
+    let root = Root::new()?;
+    // Those of other containers with the same users are shown too.
+    let key = format!("_ses.{}", root.id("c"));
+    let own = format!("grep -c {key} /proc/keys; grep {key} /proc/keys | cut -d' ' -f1");
+    let bundle = mapped(root.shell(&format!("{own}; echo up; sleep 100"))?)?.as_root(&[]);
+    let bundle = bundle.with("/linux/maskedPaths", Vec::<String>::new());
+    let container = root.start_container("c", &bundle)?;
+    let its = container.says("up")?;
+    assert!(its.starts_with("1\n"), "{its}");
+    let added = root.run(&["exec", &container.id, "sh", "-c", &own])?.ok()?;
+    assert_eq!(format!("{added}up\n"), its);
+    Ok(())
+}

@@ -50,16 +50,16 @@ pub(crate) struct Init<'a> {
 type Run = fn(&Init<'_>) -> Result<()>;
 
 /// What the process does that was cloned first, as long as it has the host's privileges.
-const JOIN: [(Step, Run); 2] =
-    [(Step::Namespaces, namespaces::join), (Step::Keyring, namespaces::keyring)];
+const JOIN: [(Step, Run); 1] = [(Step::Namespaces, namespaces::join)];
 
 /// What is done outside a PID namespace that others are in: what takes time. For a process that is
 /// added to a container the plan has nothing for most of these.
-const FURNISH: [(Step, Run); 8] = [
+const FURNISH: [(Step, Run); 9] = [
     (Step::Time, namespaces::time),
     (Step::Isolation, namespaces::isolate),
     (Step::Root, root::attach),
     (Step::Ids, identity::become_root),
+    (Step::Keyring, namespaces::keyring),
     (Step::Loopback, namespaces::loopback),
     (Step::Names, namespaces::names),
     (Step::Mounts, mounts::make),
