@@ -66,7 +66,7 @@ pub(super) fn limits(init: &Init<'_>) -> Result<()> {
 
 pub(super) fn seccomp(init: &Init<'_>) -> Result<()> {
     match &init.plan.process.seccomp {
-        Some(program) => filter::set_filter(&program.0),
+        Some(program) => filter::set_filter(&program.program, program.flags),
         None => Ok(()),
     }
 }

@@ -89,7 +89,12 @@ impl Process {
             limits: limits(process.rlimits().as_deref().unwrap_or_default())?,
             oom_score_adj: process.oom_score_adj(),
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
-            seccomp: None,
+            seccomp: spec
+                .linux()
+                .as_ref()
+                .and_then(|linux| linux.seccomp().as_ref())
+                .map(Filter::build)
+                .transpose()?,
         })
     }
 }

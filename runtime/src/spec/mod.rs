@@ -10,7 +10,7 @@ mod strict;
 mod unsupported;
 mod validate;
 
-pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
+pub(crate) use validate::{REPLACEABLE, check_seccomp, stop_signal, sysctl_path};
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
