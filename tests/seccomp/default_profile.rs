@@ -21,7 +21,8 @@ fn profile(machine: &str, archs: &[Arch], capabilities: &[&str]) -> Result<Value
             && !list("excludes", "caps").iter().any(has)
             && (includes_machine.is_empty() || includes_machine.contains(&machine.into()))
     };
-    let rules = file["syscalls"].as_array().context("no rules")?.iter().filter(|rule| applies(rule));
+    let rules =
+        file["syscalls"].as_array().context("no rules")?.iter().filter(|rule| applies(rule));
     let rules: Vec<_> = rules
         .map(|rule| {
             json!({ "names": rule["names"], "action": rule["action"], "args": rule["args"],

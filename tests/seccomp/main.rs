@@ -4,5 +4,6 @@
 mod bpf;
 mod compare;
 mod default_profile;
+mod model;
 mod oracle;
 mod random;

@@ -65,12 +65,8 @@ const fn arch(name: &'static str, audit: u32) -> Arch {
 
 pub(crate) const X86_64: Arch = arch("SCMP_ARCH_X86_64", 0xc000_003e);
 pub(crate) const X86: Arch = arch("SCMP_ARCH_X86", 0x4000_0003);
-pub(crate) const X32: Arch = Arch {
-    name: "SCMP_ARCH_X32",
-    token: 0x4000_003e,
-    audit: 0xc000_003e,
-    bit: 0x4000_0000,
-};
+pub(crate) const X32: Arch =
+    Arch { name: "SCMP_ARCH_X32", token: 0x4000_003e, audit: 0xc000_003e, bit: 0x4000_0000 };
 pub(crate) const AARCH64: Arch = arch("SCMP_ARCH_AARCH64", 0xc000_00b7);
 pub(crate) const ARM: Arch = arch("SCMP_ARCH_ARM", 0x4000_0028);
 pub(crate) const RISCV64: Arch = arch("SCMP_ARCH_RISCV64", 0xc000_00f3);
@@ -87,9 +83,21 @@ impl Arch {
         ALL.into_iter().find(|arch| arch.name == name).with_context(|| name.to_owned())
     }
 
-    /// The system calls that libseccomp knows, by number.
+    /// What of an argument counts.
+    pub(crate) fn argument_mask(&self) -> u64 {
+        let is_wide = self.audit & 0x8000_0000 != 0 && self.audit & 0x2000_0000 == 0;
+        if is_wide && self.bit == 0 { u64::MAX } else { u64::from(u32::MAX) }
+    }
+
+    /// The system calls that libseccomp knows, by number. It searches its tables from the start.
     pub(crate) fn calls(&self) -> BTreeMap<u32, String> {
-        let numbers = (0..1000).chain(4000..7000).chain(0xf_0000..0xf_0010);
+        let start = match self.name {
+            "SCMP_ARCH_MIPSEL" => 4000,
+            "SCMP_ARCH_MIPSEL64" => 5000,
+            "SCMP_ARCH_MIPSEL64N32" => 6000,
+            _ => 0,
+        };
+        let numbers = (start..start + 600).chain(0xf_0000..0xf_0010);
         let found = numbers.filter_map(|number| {
             let number = number | self.bit;
             Some((number, resolved(self.token, number.cast_signed())?))
@@ -158,13 +166,13 @@ fn add(filter: &Filter, rule: &Value, action: u32) -> Result<bool> {
             continue;
         }
         let none: &[Comparison] = &[];
-        let chunks = if comparisons.is_empty() { vec![none] } else { comparisons.chunks(size).collect() };
+        let chunks =
+            if comparisons.is_empty() { vec![none] } else { comparisons.chunks(size).collect() };
         for chunk in chunks {
             let count = u32::try_from(chunk.len())?;
             // SAFETY: the filter is one, and it reads `count` comparisons.
-            let added = unsafe {
-                seccomp_rule_add_array(filter.0, action, number, count, chunk.as_ptr())
-            };
+            let added =
+                unsafe { seccomp_rule_add_array(filter.0, action, number, count, chunk.as_ptr()) };
             match -added {
                 0 => {}
                 libc::EEXIST => return Ok(false),

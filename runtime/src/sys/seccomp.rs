@@ -48,6 +48,7 @@ fn load(filter: &[Instruction], flags: u32) -> Result<libc::c_long> {
     let operation = libc::SECCOMP_SET_MODE_FILTER;
     // SAFETY: the kernel reads `len` instructions from `filter`, which outlives the call, and
     // never writes there.
-    let returned = unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) };
+    let returned =
+        unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const program) };
     check(returned, "seccomp", format_args!("SECCOMP_SET_MODE_FILTER, {flags:#x}"))
 }

@@ -26,6 +26,7 @@ pub(super) enum Width {
 pub(super) const X32_BIT: u32 = 0x4000_0000;
 
 pub(super) const AUDIT_X86_64: u32 = 0xc000_003e;
+const AUDIT_ARM: u32 = 0x4000_0028;
 
 /// `__AUDIT_ARCH_64BIT` of include/uapi/linux/audit.h, and its neighbours.
 const AUDIT_64BIT: u32 = 0x8000_0000;
@@ -72,6 +73,11 @@ impl Architecture {
     /// The number of a system call, if this architecture has it.
     pub(super) fn number(&self, row: &Row) -> Option<u32> {
         syscalls::number(row, self.column).map(|number| number | self.bit)
+    }
+
+    /// Whether it has calls from [`ARM_PRIVATE`](syscalls::ARM_PRIVATE) on, which are as old as it.
+    pub(super) fn has_private_calls(&self) -> bool {
+        self.audit == AUDIT_ARM
     }
 
     /// Where the lower half of an argument is in `struct seccomp_data`.

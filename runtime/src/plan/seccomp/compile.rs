@@ -103,15 +103,15 @@ impl Ranges {
         let private = calls.partition_point(|call| call.number < ARM_PRIVATE | arch.bit);
         self.push(arch.bit, Leaf::Verdict(profile.default));
         self.add_calls(profile, arch, &calls[..private])?;
-        let Some(last) = calls[..private].last() else { return Ok(()) };
-        if profile.hides_newer_calls {
+        if let Some(last) = calls[..private].last()
+            && profile.hides_newer_calls
+        {
             self.push(last.number + 1, Leaf::Verdict(NO_SUCH_CALL));
         }
-        if private < calls.len() {
+        if arch.has_private_calls() {
             self.push(ARM_PRIVATE, Leaf::Verdict(profile.default));
-            self.add_calls(profile, arch, &calls[private..])?;
         }
-        Ok(())
+        self.add_calls(profile, arch, &calls[private..])
     }
 
     fn add_calls(
@@ -168,28 +168,22 @@ fn leaf(
         };
         for alternative in &rule.alternatives {
             let conditions = conditions(alternative, arch, numbered.selector);
-            add_check(&mut checks, Check { conditions, verdict: rule.verdict }, numbered.call)?;
+            // One without conditions stands above all others, as with libseccomp.
+            if conditions.is_empty() {
+                return Ok(Some(Leaf::Verdict(rule.verdict)));
+            }
+            checks.push(Check { conditions, verdict: rule.verdict });
         }
-    }
-    // A rule without conditions stands above all others, as with libseccomp.
-    if let Some(check) = checks.iter().find(|check| check.conditions.is_empty()) {
-        return Ok(Some(Leaf::Verdict(check.verdict)));
     }
     checks.sort_by(|one, other| before(&one.conditions, &other.conditions));
-    Ok((!checks.is_empty()).then_some(Leaf::Checks(*arch, checks)))
-}
-
-/// Of two rules with the same conditions the first is kept, if they agree or have none.
-fn add_check(checks: &mut Vec<Check>, new: Check, call: &Call<'_>) -> Result<()> {
-    match checks.iter().find(|check| check.conditions == new.conditions) {
-        None => checks.push(new),
-        Some(old) if old.verdict == new.verdict || new.conditions.is_empty() => {}
-        Some(_) => {
-            let reason = "two rules with the same conditions and different actions";
-            return Err(Error::invalid(FIELD, call.name, reason));
-        }
+    checks.dedup();
+    let is_twice = |two: &[Check]| two[0].conditions == two[1].conditions;
+    if checks.windows(2).any(is_twice) {
+        let name = calls.first().map_or("", |numbered| numbered.call.name);
+        let reason = "two rules with the same conditions and different actions";
+        return Err(Error::invalid(FIELD, name, reason));
     }
-    Ok(())
+    Ok((!checks.is_empty()).then_some(Leaf::Checks(*arch, checks)))
 }
 
 /// The conditions as this architecture has them.

@@ -67,7 +67,8 @@ impl Condition {
             1 => self.value.cmp(&other.value),
             _ => other.value.cmp(&self.value),
         };
-        other.argument.cmp(&self.argument).then(kind(self).cmp(&kind(other))).then(values)
+        let kinds = kind(self).cmp(&kind(other));
+        other.argument.cmp(&self.argument).then(kinds).then(values).then(other.mask.cmp(&self.mask))
     }
 
     /// Goes one way if it holds, and the other if not.
