@@ -38,6 +38,18 @@ pub(crate) fn open_beneath(dir: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> Re
     openat2(dir, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
 }
 
+/// The same, but nothing that is mounted below `dir` is entered either.
+pub(crate) fn open_in_filesystem(
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OFlag,
+) -> Result<OwnedFd> {
+    let resolve = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_SYMLINKS
+        | ResolveFlag::RESOLVE_NO_XDEV;
+    openat2(dir, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
+}
+
 fn openat2(dir: BorrowedFd<'_>, path: &CStr, how: OpenHow) -> Result<OwnedFd> {
     let mut tries = 1;
     let opened = loop {
@@ -156,6 +168,12 @@ pub(crate) fn fchownat(dir: BorrowedFd<'_>, path: &CStr, uid: u32, gid: u32) -> 
     explain(done, "fchownat", format_args!("{}, {path:?}, {uid}, {gid}", dir.as_raw_fd()))
 }
 
+/// Gives an open file to the user `uid`.
+pub(crate) fn fchown(fd: BorrowedFd<'_>, uid: u32) -> Result<()> {
+    let done = nix::unistd::fchown(fd, Some(uid.into()), None);
+    explain(done, "fchown", format_args!("{}, {uid}", fd.as_raw_fd()))
+}
+
 pub(crate) fn chdir(path: &CStr) -> Result<()> {
     explain(nix::unistd::chdir(path), "chdir", format_args!("{path:?}"))
 }
@@ -221,7 +239,8 @@ pub(crate) fn write_all(file: &mut File, bytes: &[u8]) -> Result<()> {
 /// Reads a file to its end; `EFBIG` if it has more than `limit` bytes.
 pub(crate) fn read_to_end(fd: OwnedFd, limit: usize) -> Result<Vec<u8>> {
     let number = fd.as_raw_fd();
-    let mut bytes = Vec::new();
+    // Room for most files at once: growing from nothing takes a system call for each doubling.
+    let mut bytes = Vec::with_capacity(4096);
     File::from(fd)
         .take(limit as u64 + 1)
         .read_to_end(&mut bytes)
