@@ -21,7 +21,7 @@
 //!
 //! Until `Created` an end of file ends init: no half-made container outlives its creator.
 
-use crate::sys::{self, socket};
+use crate::sys::{self, file, socket};
 use std::os::fd::BorrowedFd;
 
 /// What a process on its way to be the container's says to its parent.
@@ -30,6 +30,9 @@ pub(crate) enum ToParent {
     /// This process's descriptor of that number is the other end of the program's terminal. It
     /// stays open until the parent has taken it and says `Continue`.
     Terminal(i32),
+    /// This process has a seccomp filter now, and its descriptor of that number is where the agent
+    /// is notified. It stays open until the parent has passed it on and says `Continue`.
+    Listener(i32),
     /// All is done but what `start` asks for.
     Ready,
     /// A step failed, and this process ends.
@@ -122,6 +125,7 @@ const CREATED: u8 = 3;
 const GO: u8 = 4;
 const CONTINUE: u8 = 5;
 const TERMINAL: u8 = 6;
+const LISTENER: u8 = 9;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -136,6 +140,13 @@ impl ToParent {
                 packet[4..8].copy_from_slice(&number.to_le_bytes());
                 HEADER
             }
+            Self::Listener(number) => {
+                packet[0] = LISTENER;
+                packet[4..8].copy_from_slice(&number.to_le_bytes());
+                // Not by `send`: the filter may have every other call wait for the agent, who does
+                // not know of it yet.
+                return file::write(socket, &packet[..HEADER]);
+            }
             Self::Failed(failure) => failure.encode(&mut packet),
         };
         socket::send(socket, &packet[..len])
@@ -148,6 +159,7 @@ impl ToParent {
         let number = [packet[4], packet[5], packet[6], packet[7]];
         Ok(match packet[0] {
             TERMINAL if len == HEADER => Some((Self::Terminal(i32::from_le_bytes(number)), pid)),
+            LISTENER if len == HEADER => Some((Self::Listener(i32::from_le_bytes(number)), pid)),
             READY if len == HEADER => Some((Self::Ready, pid)),
             FAILED => Failure::decode(&packet[..len]).map(|failure| (Self::Failed(failure), pid)),
             _ => None,

@@ -1,12 +1,13 @@
 //! Creates a container: everything but the execution of its program.
 
+use super::agent::Agent;
 use super::console::{Console, Detach};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
-use super::state::{OwnCgroup, Phase, State};
-use super::{Root, descriptors, gate, grant, pidfile};
+use super::state::{OwnCgroup, Phase, State, Status};
+use super::{Root, descriptors, filter, gate, grant, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
@@ -72,6 +73,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
     let prepared = Prepared {
+        agent: Agent::open(&plan, &state, Status::Creating)?,
         state,
         plan: &plan,
         sources,
@@ -108,6 +110,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) leaf: String,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
+    /// Whoever is notified by its seccomp filter.
+    pub(crate) agent: Option<Agent>,
     pub(crate) start: Start<'a>,
 }
 
@@ -137,6 +141,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let plan = prepared.plan;
     let entry = reserved.entry()?;
     prepared.state.save(entry)?;
+    filter::save(entry, plan)?;
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
     own.save(entry)?;
     let hierarchy = Hierarchy::open()?;
@@ -153,7 +158,8 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
-    let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let mut spawned = spawned.with_agent(prepared.agent.take());
     let terminal = spawned
         .wait_until_ready(plan, &interrupt)
         .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))

@@ -3,6 +3,7 @@
 //! The life of a container, with what is on disk and in the kernel at each point, is in
 //! ARCHITECTURE.md.
 
+mod agent;
 mod console;
 mod create;
 mod delete;
@@ -10,6 +11,7 @@ mod descriptors;
 mod exec;
 mod existing;
 mod explain;
+mod filter;
 mod foreground;
 mod gate;
 mod grant;

@@ -1,5 +1,6 @@
 //! The clone, and the parent's side of the link.
 
+use super::agent::Agent;
 use super::explain::explain;
 use super::interrupt::Interrupt;
 use crate::error::{Doing, Error, Result};
@@ -27,6 +28,8 @@ pub(super) struct Spawned {
     children: Vec<Child>,
     /// The other end of the program's terminal.
     terminal: Option<OwnedFd>,
+    /// Whoever is notified by its seccomp filter.
+    agent: Option<Agent>,
 }
 
 /// A process that lives without this one, and the rest of the link to it.
@@ -49,7 +52,7 @@ pub(super) fn spawn(
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
         Cloned::Parent(first) => {
-            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None })
+            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None, agent: None })
         }
         Cloned::Child => Init::new(plan, sources, &theirs, gate).run(&mut keep),
     }
@@ -80,6 +83,12 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
 }
 
 impl Spawned {
+    /// Has the agent told as soon as there is a filter that notifies it.
+    pub(super) fn with_agent(mut self, agent: Option<Agent>) -> Self {
+        self.agent = agent;
+        self
+    }
+
     /// Waits until init has done all but what `start` asks for; answers with its pid.
     pub(super) fn wait_until_ready(&mut self, plan: &Plan, interrupt: &Interrupt) -> Result<i32> {
         let doing = || "the link to init".to_owned();
@@ -96,6 +105,13 @@ impl Spawned {
                 }
                 Some((ToParent::Terminal(number), pid)) => {
                     self.terminal = Some(self.take(pid, number)?);
+                }
+                Some((ToParent::Listener(number), pid)) => {
+                    // It may wait for the agent from now on, and hear nothing: killed, if need be.
+                    self.adopt(pid)?;
+                    let notifications = self.take(pid, number)?;
+                    let agent = self.agent.take().ok_or_else(Agent::missing)?;
+                    agent.hand_over(pid, notifications.as_fd())?;
                 }
                 Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
                 None => return Err(Error::InitEnded(self.how_it_ended()?)),
@@ -159,7 +175,9 @@ impl Released {
         match ToParent::receive(self.link.as_fd()).doing(|| "the link to init".to_owned())? {
             Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
             // An end of file: the link was closed by exec.
-            Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
+            Some((ToParent::Ready | ToParent::Terminal(_) | ToParent::Listener(_), _)) | None => {
+                Ok(())
+            }
         }
     }
 

@@ -38,6 +38,6 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     gate::remove(&locked.entry)?;
     match answer {
         Some((ToParent::Failed(failure), _)) => Err(explain_exec(&failure)),
-        Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
+        Some((ToParent::Ready | ToParent::Terminal(_) | ToParent::Listener(_), _)) | None => Ok(()),
     }
 }

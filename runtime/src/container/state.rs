@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// runtime-spec, runtime.md, "State": the version that the report follows.
-const OCI_VERSION: &str = "1.3.0";
+pub(super) const OCI_VERSION: &str = "1.3.0";
 
 /// The format of state.json; a file of a later one is not understood.
 const FORMAT: u32 = 1;

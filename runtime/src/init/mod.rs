@@ -6,6 +6,7 @@
 //! [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
 mod cwd;
+mod filter;
 mod gate;
 mod home;
 mod identity;
@@ -62,15 +63,17 @@ const BUILD: [(Step, Run); 13] = [
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 8] = [
+const FINISH: [(Step, Run); 10] = [
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
+    (Step::Seccomp, filter::load_privileged),
     (Step::Identity, identity::become_user),
     (Step::Cwd, cwd::enter_as_user),
     (Step::Executable, identity::find_executable),
+    (Step::Seccomp, filter::load_before_ready),
     (Step::Gate, gate::wait),
     (Step::Limits, identity::limits),
-    (Step::Seccomp, identity::seccomp),
+    (Step::Seccomp, filter::load_last),
 ];
 
 impl<'a> Init<'a> {

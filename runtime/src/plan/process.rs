@@ -76,7 +76,9 @@ impl Process {
             .process()
             .as_ref()
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
-        Self::of(process, facts, warnings)
+        let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+        let seccomp = asked.map(Filter::build).transpose()?;
+        Ok(Self { seccomp, ..Self::of(process, facts, warnings)? })
     }
 
     /// Decides for any process: the first one of a container, or one that is added.
@@ -108,12 +110,7 @@ impl Process {
             limits: limits(process.rlimits().as_deref().unwrap_or_default())?,
             oom_score_adj: process.oom_score_adj(),
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
-            seccomp: spec
-                .linux()
-                .as_ref()
-                .and_then(|linux| linux.seccomp().as_ref())
-                .map(Filter::build)
-                .transpose()?,
+            seccomp: None,
         })
     }
 }

@@ -223,7 +223,6 @@ fn what_is_not_supported_is_refused_by_name() {
         (json!({ "linux": { "gidMappings": map } }), "linux.gidMappings"),
         (json!({ "linux": { "timeOffsets": { "boottime": { "secs": 1 } } } }), "linux.timeOffsets"),
         (json!({ "linux": { "netDevices": { "eth0": {} } } }), "linux.netDevices"),
-        (json!({ "linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW" } } }), "linux.seccomp"),
         (json!({ "linux": { "mountLabel": "l" } }), "linux.mountLabel"),
         (json!({ "linux": { "intelRdt": { "closID": "x" } } }), "linux.intelRdt"),
         (json!({ "linux": { "memoryPolicy": { "mode": "MPOL_DEFAULT" } } }), "linux.memoryPolicy"),

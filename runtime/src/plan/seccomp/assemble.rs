@@ -3,7 +3,7 @@
 
 use crate::sys::seccomp::Instruction;
 
-/// `BPF_MAXINSNS` of include/uapi/linux/bpf_common.h.
+/// `BPF_MAXINSNS` of `include/uapi/linux/bpf_common.h`.
 pub(super) const LONGEST: usize = 4096;
 
 // include/uapi/linux/bpf_common.h, filter.h

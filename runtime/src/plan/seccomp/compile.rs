@@ -74,7 +74,7 @@ pub(super) fn compile(profile: &Profile<'_>, archs: &[Architecture]) -> Result<V
 }
 
 /// All numbers of what the kernel calls `audit`, cut into ranges. x32 has the upper half of those
-/// of x86_64.
+/// of `x86_64`.
 fn ranges(profile: &Profile<'_>, audit: u32, archs: &[Architecture]) -> Result<Vec<Range>> {
     let mut ranges = Ranges(Vec::new());
     let mut add = |bit: u32| match archs.iter().find(|arch| (arch.audit, arch.bit) == (audit, bit))

@@ -44,7 +44,8 @@ fn syscall(field: &str, rule: &LinuxSyscall) -> Result<()> {
         return Err(Error::invalid(names, "\"write\"", reason));
     }
     errno(&format!("{field}.errnoRet"), rule.action(), rule.errno_ret())?;
-    for argument in rule.args().iter().flatten().filter(|arg| arg.index() > LAST_ARGUMENT) {
+    let mut arguments = rule.args().iter().flatten();
+    if let Some(argument) = arguments.find(|argument| argument.index() > LAST_ARGUMENT) {
         let reason = format!("not within 0 and {LAST_ARGUMENT}");
         return Err(Error::invalid(format!("{field}.args.index"), argument.index(), reason));
     }
@@ -89,4 +90,67 @@ fn listener(seccomp: &LinuxSeccomp) -> Result<()> {
         return Err(Error::invalid(field, value, "longer than the 107 bytes of a socket's path"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn refusal(change: impl FnOnce(&mut Value)) -> String {
+        let mut profile = json!({ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+            { "names": ["mkdir"], "action": "SCMP_ACT_ALLOW" },
+        ] });
+        check(&serde_json::from_value(profile.clone()).unwrap()).unwrap();
+        change(&mut profile);
+        check(&serde_json::from_value(profile).unwrap()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_rule_of_the_specification_is_named_with_its_value() {
+        let field = |name: &str, value: Value, said: &str| {
+            let found = refusal(|profile| profile[name] = value);
+            assert!(found.starts_with(&format!("linux.seccomp.{said}")), "{found}");
+        };
+        field("defaultAction", json!("SCMP_ACT_NOTIFY"), "defaultAction: SCMP_ACT_NOTIFY: ");
+        field("defaultErrnoRet", json!(4096), "defaultErrnoRet: 4096: not within 0 and 4095");
+        field("listenerMetadata", json!("x"), "listenerMetadata: \"x\": there is no listenerPath");
+
+        let rule = |name: &str, value: Value, said: &str| {
+            let found = refusal(|profile| profile["syscalls"][0][name] = value);
+            assert!(found.starts_with(&format!("linux.seccomp.{said}")), "{found}");
+        };
+        rule("names", json!([]), "syscalls[0].names: []: must have at least one entry");
+        rule("names", json!([""]), "syscalls[0].names: \"\": ");
+        rule("errnoRet", json!(1), "syscalls[0].errnoRet: 1: SCMP_ACT_ALLOW returns none");
+        rule("action", json!("SCMP_ACT_NOTIFY"), "listenerPath: missing: ");
+        let argument = json!([{ "index": 6, "value": 0, "op": "SCMP_CMP_EQ" }]);
+        rule("args", argument, "syscalls[0].args.index: 6: not within 0 and 5");
+    }
+
+    #[test]
+    fn a_tracer_may_be_given_16_bits() {
+        let with = |action: &str, errno: u32| {
+            let rule = json!({ "names": ["mkdir"], "action": action, "errnoRet": errno });
+            let profile = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
+            check(&serde_json::from_value(profile).unwrap())
+        };
+        assert!(with("SCMP_ACT_TRACE", 0xffff).is_ok() && with("SCMP_ACT_ERRNO", 4095).is_ok());
+        assert!(with("SCMP_ACT_TRACE", 0x1_0000).is_err());
+        assert!(with("SCMP_ACT_ERRNO", 4096).is_err());
+    }
+
+    #[test]
+    fn the_call_that_tells_the_agent_must_not_wait_for_it() {
+        let notify = |name: &str, path: &str| {
+            let rule = json!({ "names": ["mkdir", name], "action": "SCMP_ACT_NOTIFY" });
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "listenerPath": path, "syscalls": [rule] })
+        };
+        let check = |profile| check(&serde_json::from_value(profile).unwrap());
+        assert!(check(notify("close", "/run/agent")).is_ok());
+        let long = format!("/{}", "x".repeat(107));
+        for profile in [notify("write", "/run/agent"), notify("a", "agent"), notify("a", &long)] {
+            assert!(check(profile.clone()).is_err(), "{profile}");
+        }
+    }
 }
