@@ -10,6 +10,7 @@ mod list;
 mod run;
 mod sandbox;
 mod sealed;
+mod seccomp;
 mod start;
 mod state;
 mod stop;

@@ -136,7 +136,6 @@ fn what_this_version_cannot_do_is_refused() -> Result<()> {
         ("/hooks/poststop", "hooks", hook),
         ("/process/apparmorProfile", "process.apparmorProfile", json!("x")),
         ("/process/selinuxLabel", "process.selinuxLabel", json!("a:b:c:d")),
-        ("/linux/seccomp/defaultAction", "linux.seccomp", json!("SCMP_ACT_ERRNO")),
         (
             "/linux/uidMappings/0",
             "linux.uidMappings",

@@ -8,6 +8,7 @@ mod mounts;
 mod namespaces;
 mod process;
 mod root;
+mod seccomp;
 
 use anyhow::{Context, Result};
 use tests::{Bundle, Root};

@@ -1,6 +1,6 @@
 //! The comparison of two programs of one profile.
 
-use crate::bpf::{Call, verdict};
+use crate::bpf::{Call, Instruction, verdict};
 use crate::model;
 use crate::oracle::{self, Arch, X86_64};
 use anyhow::{Context, Result, ensure};
@@ -41,9 +41,19 @@ impl Dice {
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) compared: usize,
+    /// Profiles with a rule that libseccomp does not take.
     pub(crate) refused: usize,
+    /// Verdicts of libseccomp's that no rule of the profile gives.
     pub(crate) libseccomp_is_wrong: usize,
+    /// Names of calls that it is too old to know.
     pub(crate) unknown: BTreeSet<String>,
+}
+
+/// A profile and its two programs.
+struct Pair<'a> {
+    profile: &'a Value,
+    ours: Vec<Instruction>,
+    theirs: Vec<Instruction>,
 }
 
 /// Makes sure that a profile is the same program in effect, ours and libseccomp's.
@@ -54,6 +64,7 @@ pub(crate) fn same(profile: &Value, dice: &mut Dice, tally: &mut Tally) -> Resul
         return Ok(());
     };
     let ours = seccomp_program(&text).with_context(|| text.clone())?;
+    let pair = Pair { profile, ours, theirs };
     let names = names(profile);
     for name in &names {
         if !oracle::knows(name)? {
@@ -70,37 +81,52 @@ pub(crate) fn same(profile: &Value, dice: &mut Dice, tally: &mut Tally) -> Resul
         let parts = names.iter().filter_map(|name| Some(model::part_of(name)?.0));
         let named: BTreeSet<&str> = names.iter().map(String::as_str).chain(parts).collect();
         let last = known.iter().filter(|(_, name)| named.contains(name.as_str()));
-        let last = last.map(|(number, _)| *number).filter(|number| number & 0xf_0000 == 0).max();
+        let last = last.map(|(number, _)| *number).filter(|number| !is_private(*number)).max();
         for (&number, name) in &known {
-            let is_newer = last.is_some_and(|last| number > last && number & 0xf_0000 == 0);
             let rounds = if named.contains(name.as_str()) { 60 } else { 2 };
+            let is_newer = !is_private(number) && last.is_some_and(|last| number > last);
+            let is_hidden = is_newer && hides_newer(profile);
             for _ in 0..rounds {
                 let arguments = [(); 6].map(|()| *dice.one_of(&values));
                 let call = Call { arch: arch.audit, number, arguments };
-                let said = verdict(&ours, &call)?;
-                let context = || format!("{name}: {call:x?}: {said:#x}: {text}");
                 tally.compared += 1;
-                if is_newer && hides_newer(profile) {
-                    ensure!(said == NO_SUCH_CALL, "not {NO_SUCH_CALL:#x}: {}", context());
-                    continue;
-                }
-                let libseccomp = verdict(&theirs, &call)?;
-                if said == libseccomp {
-                    continue;
-                }
-                // Not ours to repeat: where it goes against the profile, read plainly.
-                let plain = model::verdicts(profile, &arch, name, &call)?;
-                let is_wrong = !plain.contains(&libseccomp);
-                ensure!(
-                    is_wrong && plain.contains(&said),
-                    "{plain:x?} {libseccomp:#x}: {}",
-                    context()
-                );
-                tally.libseccomp_is_wrong += 1;
+                let agreement = pair
+                    .agree(&arch, name, &call, is_hidden.then_some(NO_SUCH_CALL))
+                    .with_context(|| format!("{name}: {call:x?}: {text}"))?;
+                tally.libseccomp_is_wrong += usize::from(agreement != Agreement::Same);
             }
         }
     }
     Ok(())
+}
+
+/// The calls that 32-bit ARM has beside its numbered ones.
+fn is_private(number: u32) -> bool {
+    number & 0xf_0000 != 0
+}
+
+impl Pair<'_> {
+    /// Makes sure that both say the same of a call; or that ours says what it must, where libseccomp
+    /// is not asked.
+    fn agree(&self, arch: &Arch, name: &str, call: &Call, must: Option<u32>) -> Result<Agreement> {
+        let said = verdict(&self.ours, call)?;
+        let libseccomp = must.map_or_else(|| verdict(&self.theirs, call), Ok)?;
+        if said == libseccomp {
+            return Ok(Agreement::Same);
+        }
+        // Not ours to repeat: where it goes against the profile, read plainly.
+        let plain = model::verdicts(self.profile, arch, name, call)?;
+        let is_wrong = must.is_none() && !plain.contains(&libseccomp) && plain.contains(&said);
+        ensure!(is_wrong, "{said:#x}, not {libseccomp:#x}; plainly {plain:x?}");
+        Ok(Agreement::LibseccompIsWrong)
+    }
+}
+
+/// How two programs compare that need not be different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    Same,
+    LibseccompIsWrong,
 }
 
 /// runc's stub: not where new calls pass by default.

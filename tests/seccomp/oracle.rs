@@ -3,6 +3,7 @@
 
 use crate::bpf::Instruction;
 use anyhow::{Context, Result, bail, ensure};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -212,7 +213,7 @@ pub(crate) fn action(name: &Value, errno: &Value) -> Result<u32> {
 }
 
 fn export(filter: &Filter) -> Result<Vec<Instruction>> {
-    let file = nix::sys::memfd::memfd_create(c"bpf", nix::sys::memfd::MFdFlags::empty())?;
+    let file = memfd_create(c"bpf", MFdFlags::empty())?;
     let mut file = std::fs::File::from(file);
     // SAFETY: the filter is one, and the descriptor is open.
     ensure!(unsafe { seccomp_export_bpf(filter.0, file.as_raw_fd()) } == 0, "seccomp_export_bpf");

@@ -7,22 +7,26 @@
 //! Tests need root and a cgroup v2 tree; `scripts/test.sh` gives them both. The environment names
 //! the programs: `PEAPOD`, `PEAPOD_BUNDLES`, `PEAPOD_TEST_PROGRAMS`.
 
+mod agent;
 mod bundle;
 mod cgroup;
 mod container;
 mod leftovers;
 mod machine;
 mod process;
+mod profile;
 mod root;
 mod run;
 mod sandbox;
 mod wait;
 
+pub use agent::{Agent, Notified, Waiting};
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
 pub use machine::{peapod, program, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
+pub use profile::default_profile;
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
