@@ -106,8 +106,8 @@ fn is_private(number: u32) -> bool {
 }
 
 impl Pair<'_> {
-    /// Makes sure that both say the same of a call; or that ours says what it must, where libseccomp
-    /// is not asked.
+    /// Makes sure that both say the same of a call; or that ours says what it must, where
+    /// libseccomp is not asked.
     fn agree(&self, arch: &Arch, name: &str, call: &Call, must: Option<u32>) -> Result<Agreement> {
         let said = verdict(&self.ours, call)?;
         let libseccomp = must.map_or_else(|| verdict(&self.theirs, call), Ok)?;
