@@ -22,13 +22,13 @@ headers=$root/usr/lib/linux/uapi
 version=$(awk '/_(MAJOR|PATCHLEVEL|SUBLEVEL) / { printf "%s%s", dot, $3; dot = "." }' \
     "$root/usr/include/linux/version.h")
 
-# The columns, in the order of COLUMNS in syscalls.rs: a name, the number that the header calls its base, the header.
+# The columns, in the order of COLUMNS in syscalls.rs: a name, the number that the header calls its base, the headers.
 columns=(
     x86_64:0:x86/asm/unistd_64.h
     x86:0:x86/asm/unistd_32.h
     x32:0:x86/asm/unistd_x32.h
     aarch64:0:arm64/asm/unistd_64.h
-    arm:0:arm/asm/unistd-eabi.h,arm/asm/unistd.h
+    arm:0:arm/asm/unistd-eabi.h:arm/asm/unistd.h
     riscv64:0:riscv/asm/unistd_64.h
     loongarch64:0:loongarch/asm/unistd_64.h
     mips:4000:mips/asm/unistd_o32.h
@@ -45,10 +45,11 @@ columns=(
 
 # numbers: lines `column name number`.
 numbers() {
-    local column name base files file
+    local column base parts file
     for column in "${!columns[@]}"; do
-        IFS=: read -r name base files <<<"${columns[column]}"
-        for file in ${files//,/ }; do
+        IFS=: read -ra parts <<<"${columns[column]}"
+        base=${parts[1]}
+        for file in "${parts[@]:2}"; do
             awk -v column="$column" -v base="$base" '
                 # A call of its own that 32-bit ARM has beside the numbered ones: 0xf0000 and above.
                 $2 ~ /^__ARM_NR_[a-z]/ {

@@ -26,8 +26,8 @@ fn personality(value: u64) -> String {
 }
 
 /// An address that is none, so that the call itself fails with `EFAULT`.
-fn mkdir() -> String {
-    format!("{}:1", libc::SYS_mkdir)
+fn mkdirat() -> String {
+    format!("{}:0:1", libc::SYS_mkdirat)
 }
 
 #[test]
@@ -45,8 +45,8 @@ fn each_action_is_taken() -> Result<()> {
     .into_iter()
     .enumerate()
     {
-        let profile = allow_but(&json!([{ "names": ["mkdir"], "action": action }]));
-        let bundle = probe(&root, &[mkdir()], profile)?;
+        let profile = allow_but(&json!([{ "names": ["mkdirat"], "action": action }]));
+        let bundle = probe(&root, &[mkdirat()], profile)?;
         assert_eq!(
             root.start_container(&format!("c{number}"), &bundle)?.output()?,
             said,
@@ -60,8 +60,8 @@ fn each_action_is_taken() -> Result<()> {
 fn what_is_to_be_killed_is_killed() -> Result<()> {
     let root = Root::new()?;
     for action in ["SCMP_ACT_KILL", "SCMP_ACT_KILL_THREAD", "SCMP_ACT_KILL_PROCESS"] {
-        let profile = allow_but(&json!([{ "names": ["mkdir"], "action": action }]));
-        let container = root.start_container(action, &probe(&root, &[mkdir()], profile)?)?;
+        let profile = allow_but(&json!([{ "names": ["mkdirat"], "action": action }]));
+        let container = root.start_container(action, &probe(&root, &[mkdirat()], profile)?)?;
         let status = container.wait()?;
         let is_killed = matches!(status, WaitStatus::Signaled(_, Signal::SIGSYS, _));
         assert!(is_killed, "{action}: {status:?}");
@@ -74,8 +74,8 @@ fn profiles_that_differ_only_in_an_error_number_are_two_filters() -> Result<()> 
     // crun takes the one for the other (its cache's key omits errnoRet).
     let root = Root::new()?;
     for errno in [1, 38, 13, 0] {
-        let rule = json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno }]);
-        let bundle = probe(&root, &[mkdir()], allow_but(&rule))?;
+        let rule = json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno }]);
+        let bundle = probe(&root, &[mkdirat()], allow_but(&rule))?;
         let said = if errno == 0 { "ok 0\n".to_owned() } else { format!("errno {errno}\n") };
         assert_eq!(root.start_container(&format!("c{errno}"), &bundle)?.output()?, said);
     }
@@ -189,14 +189,14 @@ fn a_filter_need_not_allow_what_only_init_does() -> Result<()> {
 #[test]
 fn all_flags_are_taken() -> Result<()> {
     let root = Root::new()?;
-    let mut profile = allow_but(&json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO" }]));
+    let mut profile = allow_but(&json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO" }]));
     profile["flags"] = json!([
         "SECCOMP_FILTER_FLAG_TSYNC",
         "SECCOMP_FILTER_FLAG_LOG",
         "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
         "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
     ]);
-    let bundle = probe(&root, &[mkdir()], profile)?;
+    let bundle = probe(&root, &[mkdirat()], profile)?;
     assert_eq!(root.start_container("c", &bundle)?.output()?, "errno 1\n");
     Ok(())
 }
@@ -206,8 +206,8 @@ fn the_members_of_a_pod_have_filters_of_their_own() -> Result<()> {
     let root = Root::new()?;
     for mode in ["shared", "nested"] {
         let pod = root.sandbox(mode, &["--pid", mode])?;
-        let rule = json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO" }]);
-        let filtered = probe(&root, &[mkdir()], allow_but(&rule))?;
+        let rule = json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO" }]);
+        let filtered = probe(&root, &[mkdirat()], allow_but(&rule))?;
         assert_eq!(pod.output_of(&format!("a{mode}"), &filtered)?, "errno 1\n");
         let free = filtered.without("/linux/seccomp");
         let efault = format!("errno {}\n", libc::EFAULT);
@@ -216,9 +216,9 @@ fn the_members_of_a_pod_have_filters_of_their_own() -> Result<()> {
     Ok(())
 }
 
-/// A profile that leaves mkdir to the agent.
+/// A profile that leaves mkdirat to the agent.
 fn notifying(path: &std::path::Path) -> Result<Value> {
-    let mut profile = allow_but(&json!([{ "names": ["mkdir"], "action": "SCMP_ACT_NOTIFY" }]));
+    let mut profile = allow_but(&json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_NOTIFY" }]));
     profile["listenerPath"] = path.to_str().context("path")?.into();
     profile["listenerMetadata"] = "for the agent".into();
     profile["flags"] = json!(["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]);
@@ -231,7 +231,7 @@ fn an_agent_answers_what_is_left_to_it() -> Result<()> {
     let path = root.file("agent.sock");
     let agent = Agent::listen(&path)?;
     for (name, no_new_privs) in [("a", true), ("b", false)] {
-        let bundle = probe(&root, &[mkdir(), mkdir()], notifying(&path)?)?
+        let bundle = probe(&root, &[mkdirat(), mkdirat()], notifying(&path)?)?
             .with("/process/noNewPrivileges", no_new_privs)
             .with("/annotations/color", "green");
         let container = root.create(name, &bundle)?;
@@ -249,7 +249,7 @@ fn an_agent_answers_what_is_left_to_it() -> Result<()> {
 
         container.start()?;
         let call = notified.next()?;
-        assert_eq!((call.number, call.pid.cast_signed()), (libc::SYS_mkdir, container.pid()));
+        assert_eq!((call.number, call.pid.cast_signed()), (libc::SYS_mkdirat, container.pid()));
         notified.answer(&call, Ok(42))?;
         notified.answer(&notified.next()?, Err(Errno::EDQUOT))?;
         assert_eq!(container.output()?, format!("ok 42\nerrno {}\n", libc::EDQUOT));
@@ -265,7 +265,7 @@ fn an_agent_is_told_of_the_members_of_a_pod() -> Result<()> {
     for mode in ["shared", "nested"] {
         let pod = root.sandbox(mode, &["--pid", mode])?;
         let container =
-            pod.create(&format!("m{mode}"), &probe(&root, &[mkdir()], notifying(&path)?)?)?;
+            pod.create(&format!("m{mode}"), &probe(&root, &[mkdirat()], notifying(&path)?)?)?;
         let notified = agent.next()?;
         assert_eq!(notified.state["pid"], container.pid());
         container.start()?;
@@ -297,14 +297,13 @@ fn an_agent_may_be_asked_before_the_program_runs() -> Result<()> {
 #[test]
 fn an_added_process_has_the_filter_of_the_container() -> Result<()> {
     let root = Root::new()?;
-    let rule =
-        |errno: u32| json!([{ "names": ["mkdir"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno }]);
+    let rule = |errno: u32| json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno }]);
     let bundle = probe(&root, &[], allow_but(&rule(95)))?.with("/process/args", ["sleep", "1000"]);
     let container = root.start_container("c", &bundle)?;
     // Not that of a config.json that has been changed since.
     let bundle = bundle.with("/linux/seccomp", allow_but(&rule(96)));
     bundle.write()?;
-    let output = container.run(&["exec"], &["seccomp-probe", &mkdir()])?.ok()?;
+    let output = container.run(&["exec"], &["seccomp-probe", &mkdirat()])?.ok()?;
     assert_eq!(output, "errno 95\n");
 
     let file = root.state().join(&container.id).join("seccomp");
@@ -325,7 +324,7 @@ fn an_agent_is_told_of_an_added_process() -> Result<()> {
     let bundle = probe(&root, &[], notifying(&path)?)?.with("/process/args", ["sleep", "1000"]);
     let container = root.start_container("c", &bundle)?;
     drop(agent.next()?);
-    let running = container.begin(&["exec"], &["seccomp-probe", &mkdir()])?;
+    let running = container.begin(&["exec"], &["seccomp-probe", &mkdirat()])?;
     let notified = agent.next()?;
     assert_eq!(notified.state["state"]["status"], "running");
     assert_eq!(notified.state["state"]["pid"], container.pid());

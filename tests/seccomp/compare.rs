@@ -2,7 +2,7 @@
 
 use crate::bpf::{Call, Instruction, verdict};
 use crate::model;
-use crate::oracle::{self, Arch, X86_64};
+use crate::oracle::{self, Arch, NATIVE};
 use anyhow::{Context, Result, ensure};
 use peapod::seccomp_program;
 use serde_json::Value;
@@ -71,7 +71,7 @@ pub(crate) fn same(profile: &Value, dice: &mut Dice, tally: &mut Tally) -> Resul
             tally.unknown.insert(name.clone());
         }
     }
-    let mut archs = vec![X86_64];
+    let mut archs = vec![NATIVE];
     for name in profile["architectures"].as_array().into_iter().flatten() {
         archs.push(Arch::named(name.as_str().context("an architecture")?)?);
     }

@@ -76,6 +76,9 @@ pub(crate) const MIPSEL64: Arch = arch("SCMP_ARCH_MIPSEL64", 0xc000_0008);
 pub(crate) const MIPSEL64N32: Arch = arch("SCMP_ARCH_MIPSEL64N32", 0xe000_0008);
 pub(crate) const PPC64LE: Arch = arch("SCMP_ARCH_PPC64LE", 0xc000_0015);
 
+/// That of this program, which every filter is for.
+pub(crate) const NATIVE: Arch = if cfg!(target_arch = "aarch64") { AARCH64 } else { X86_64 };
+
 pub(crate) const ALL: [Arch; 10] =
     [X86_64, X86, X32, AARCH64, ARM, RISCV64, MIPSEL, MIPSEL64, MIPSEL64N32, PPC64LE];
 

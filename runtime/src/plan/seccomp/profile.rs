@@ -2,7 +2,7 @@
 //! system calls.
 
 use super::condition::Condition;
-use super::syscalls::{self, Part, Row};
+use super::syscalls::{self, Finder, Part, Row};
 use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction, LinuxSeccompArg, LinuxSyscall};
 
 // include/uapi/linux/seccomp.h
@@ -63,13 +63,14 @@ impl<'a> Profile<'a> {
             rules: Vec::new(),
             calls: Vec::new(),
         };
+        let mut finder = Finder::default();
         for syscall in asked.syscalls().iter().flatten() {
-            profile.add(syscall);
+            profile.add(syscall, &mut finder);
         }
         profile
     }
 
-    fn add(&mut self, syscall: &'a LinuxSyscall) {
+    fn add(&mut self, syscall: &'a LinuxSyscall, finder: &mut Finder) {
         let verdict = verdict(syscall.action(), syscall.errno_ret());
         // One that says what holds anyway is no rule: it does not stand against others.
         let rule = (verdict != self.default).then_some(self.rules.len());
@@ -79,7 +80,7 @@ impl<'a> Profile<'a> {
         }
         for name in syscall.names() {
             // Nobody can call what no kernel has.
-            if let Some(row) = syscalls::find(name) {
+            if let Some(row) = finder.find(name) {
                 self.calls.push(Call { name, row, part: syscalls::part(name), rule });
             }
         }

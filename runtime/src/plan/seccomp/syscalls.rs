@@ -19,8 +19,33 @@ const ARM_PRIVATE_IN_TABLE: u16 = 0xf000;
 
 /// The row of a name, unless no architecture has such a call.
 pub(super) fn find(name: &str) -> Option<&'static Row> {
-    let at = SYSCALLS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
-    SYSCALLS.get(at).map(|(_, row)| row)
+    Finder::default().find(name)
+}
+
+/// Finds one name after the other. Those of a profile mostly are in the order of the table, so the
+/// next one is looked for right behind the last: a third of the time of a compilation otherwise
+/// goes into the search.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    /// Behind the last one found.
+    next: usize,
+}
+
+/// How far behind the last name the next one is looked for.
+const NEAR: usize = 6;
+
+impl Finder {
+    pub(super) fn find(&mut self, name: &str) -> Option<&'static Row> {
+        let near = SYSCALLS.iter().enumerate().skip(self.next).take(NEAR);
+        let near = near.map(|(at, (known, _))| (at, (*known).cmp(name)));
+        let found = near.skip_while(|(_, order)| order.is_lt()).next();
+        let at = match found.filter(|(_, order)| order.is_eq()) {
+            Some((at, _)) => at,
+            None => SYSCALLS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?,
+        };
+        self.next = at + 1;
+        SYSCALLS.get(at).map(|(_, row)| row)
+    }
 }
 
 /// The number in a column, if that architecture has the call.
