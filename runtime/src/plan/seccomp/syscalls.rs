@@ -37,8 +37,8 @@ const NEAR: usize = 6;
 impl Finder {
     pub(super) fn find(&mut self, name: &str) -> Option<&'static Row> {
         let near = SYSCALLS.iter().enumerate().skip(self.next).take(NEAR);
-        let near = near.map(|(at, (known, _))| (at, (*known).cmp(name)));
-        let found = near.skip_while(|(_, order)| order.is_lt()).next();
+        let mut near = near.map(|(at, (known, _))| (at, (*known).cmp(name)));
+        let found = near.find(|(_, order)| order.is_ge());
         let at = match found.filter(|(_, order)| order.is_eq()) {
             Some((at, _)) => at,
             None => SYSCALLS.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?,
@@ -120,6 +120,19 @@ const IPC: [(&str, u64); 12] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_found_in_any_order() {
+        let mut finder = Finder::default();
+        let names = SYSCALLS.iter().map(|(name, _)| *name);
+        let every_third = names.clone().step_by(3);
+        for name in names.clone().chain(every_third).chain(names.rev()) {
+            let found = finder.find(name).unwrap();
+            let row = SYSCALLS.iter().find(|(known, _)| *known == name).map(|(_, row)| row);
+            assert_eq!(Some(found), row, "{name}");
+            assert!(finder.find("no_such_call").is_none() && finder.find("").is_none());
+        }
+    }
 
     #[test]
     fn names_are_sorted_and_numbers_those_of_the_kernel() {
