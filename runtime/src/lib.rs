@@ -23,6 +23,6 @@ mod link;
 mod plan;
 pub mod sandbox;
 pub use plan::seccomp::program_of as seccomp_program;
-pub use spec::signal;
+pub use spec::{Owner, signal, template};
 mod spec;
 pub mod sys;

@@ -2,11 +2,17 @@
 
 mod create;
 mod delete;
+mod devices;
+mod events;
 mod exec;
+mod exec_process;
 mod inside;
 mod interrupted;
 mod kill;
 mod list;
+mod pause;
+mod ps;
+mod resume;
 mod run;
 mod sandbox;
 mod sealed;
@@ -14,3 +20,5 @@ mod seccomp;
 mod start;
 mod state;
 mod stop;
+mod terminal;
+mod update;

@@ -6,6 +6,7 @@ use crate::container::Container;
 use crate::process::{Process, reap_all};
 use crate::run::{Output, Running};
 use crate::sandbox::Sandbox;
+use crate::terminal::Terminal;
 use crate::{leftovers, machine};
 use anyhow::{Context, Result, ensure};
 use nix::sys::prctl::set_child_subreaper;
@@ -102,6 +103,43 @@ impl Root {
         let number = self.next();
         let file = |kind: &str| self.file(&format!("{number}.{kind}"));
         Running::start(&mut command, file("stdout"), file("stderr"))
+    }
+
+    /// Starts `peapod` with this root by a shell that first does something else: opens descriptors,
+    /// sets variables. `script` ends with what runs `"$@"`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run.
+    pub fn start_by_shell(&self, script: &str, args: &[&str]) -> Result<Running> {
+        let mut command = Command::new("bash");
+        command.args(["-c", script, "bash"]).arg(machine::peapod()?);
+        command.arg("--root").arg(self.state()).args(args);
+        let number = self.next();
+        let file = |kind: &str| self.file(&format!("{number}.{kind}"));
+        Running::start(&mut command, file("stdout"), file("stderr"))
+    }
+
+    /// Starts `peapod` with this root on a terminal.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run.
+    pub fn start_on(&self, terminal: &Terminal, args: &[&str]) -> Result<Running> {
+        let mut command = Command::new(machine::peapod()?);
+        command.arg("--root").arg(self.state()).args(args);
+        Running::start_on(&mut command, terminal.slave()?)
+    }
+
+    /// Starts to run a container in the foreground.
+    ///
+    /// # Errors
+    ///
+    /// When `peapod` cannot be run.
+    pub fn start_run(&self, name: &str, bundle: &Bundle, options: &[&str]) -> Result<Running> {
+        bundle.write()?;
+        let path = bundle.path().to_str().context("the path of the bundle")?;
+        self.start(&[&["run", "--bundle", path], options, &[&self.id(name)]].concat())
     }
 
     /// Tries to create a container.
@@ -236,6 +274,9 @@ impl Root {
         for entry in fs::read_dir(self.state())? {
             let name = entry?.file_name();
             let id = name.to_str().context("the name of a container")?;
+            if id.starts_with('.') {
+                continue;
+            }
             // A sandbox first, with its members; what the one verb refuses is for the other.
             if !self.run(&["sandbox", "delete", "--force", id])?.status.success() {
                 drop(self.run(&["delete", "--force", id])?);

@@ -1,9 +1,10 @@
 //! The seccomp agent: whoever listens at `listenerPath`, and answers the calls that a filter leaves
 //! to it (config-linux.md, "Seccomp" and "The Container Process State").
 
-use super::state::{OCI_VERSION, State, Status};
+use super::state::{State, Status};
 use crate::error::{Doing, Error, Result};
 use crate::plan::Plan;
+use crate::spec::OCI_VERSION;
 use crate::sys::socket;
 use serde_json::{Value, json};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

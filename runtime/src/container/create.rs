@@ -152,6 +152,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     own.save(entry)?;
     let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
     let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    if let Some(rules) = &plan.cgroup.devices {
+        birthplace.confine(rules, reserved.root())?;
+    }
     prepared.sources.open_cgroup(plan, birthplace.fd())?;
 
     let gate = match prepared.start {

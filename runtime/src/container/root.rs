@@ -270,6 +270,11 @@ impl Reserved<'_> {
         self.locked.as_ref().map(|locked| &locked.entry).ok_or_else(gone)
     }
 
+    /// The directory of all containers.
+    pub(crate) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
     /// Lets the container stay.
     pub(crate) fn keep(mut self) {
         self.locked = None;

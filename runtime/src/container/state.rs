@@ -5,7 +5,7 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::spec;
+use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
 use oci_spec::runtime::Spec;
@@ -13,9 +13,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// runtime-spec, runtime.md, "State": the version that the report follows.
-pub(super) const OCI_VERSION: &str = "1.3.0";
 
 /// The format of state.json; a file of a later one is not understood.
 const FORMAT: u32 = 1;
@@ -202,6 +199,12 @@ impl State {
             Kind::Container { sandbox } => sandbox.as_deref(),
             Kind::Sandbox { .. } => None,
         }
+    }
+
+    /// For what is done to containers alone.
+    pub(crate) fn must_be_a_container(&self) -> Result<()> {
+        let message = || Error::WrongState(format!("{} is a sandbox, not a container", self.id));
+        if self.is_sandbox() { Err(message()) } else { Ok(()) }
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {

@@ -17,8 +17,8 @@ pub(super) fn attach(init: &Init<'_>) -> Result<()> {
     mount::move_mount(init.root(), top()?.as_fd())
 }
 
-/// What stays below a root that only covers it must not be a view of the kernel: a process in a user
-/// namespace of its own may mount another one as long as there is one that hides nothing.
+/// What stays below a root that only covers it must not be a view of the kernel: a process in a
+/// user namespace of its own may mount another one as long as there is one that hides nothing.
 fn hide(init: &Init<'_>) -> Result<()> {
     for place in &init.sources.hidden {
         match mount::detach(place) {

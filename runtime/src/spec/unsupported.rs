@@ -3,8 +3,7 @@
 
 use crate::error::{Error, Result};
 use oci_spec::runtime::{
-    ExecCPUAffinity, Hooks, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxNamespaceType, LinuxResources,
-    Process, Spec,
+    ExecCPUAffinity, Hooks, Linux, LinuxIntelRdt, LinuxNamespaceType, Process, Spec,
 };
 
 /// Whether a configuration asks for something.
@@ -41,22 +40,6 @@ const UNSUPPORTED: &[(&str, Asks)] = &[
     }),
     ("linux.memoryPolicy", |spec| linux(spec, |linux| linux.memory_policy().is_some())),
     ("linux.personality", |spec| linux(spec, |linux| linux.personality().is_some())),
-    ("linux.resources.devices", |spec| resources(spec, |resources| list(resources.devices()))),
-    ("linux.resources.cpu.cpus", |spec| {
-        resources(spec, |resources| resources.cpu().as_ref().is_some_and(|cpu| text(cpu.cpus())))
-    }),
-    ("linux.resources.cpu.mems", |spec| {
-        resources(spec, |resources| resources.cpu().as_ref().is_some_and(|cpu| text(cpu.mems())))
-    }),
-    ("linux.resources.blockIO", |spec| {
-        resources(spec, |resources| is_set(resources.block_io(), &LinuxBlockIo::default()))
-    }),
-    ("linux.resources.hugepageLimits", |spec| {
-        resources(spec, |resources| list(resources.hugepage_limits()))
-    }),
-    ("linux.resources.rdma", |spec| {
-        resources(spec, |resources| resources.rdma().as_ref().is_some_and(|map| !map.is_empty()))
-    }),
 ];
 
 /// The same for a process, be it a container's first one or one that is added.
@@ -88,10 +71,6 @@ fn refuse(field: Option<&str>) -> Result<()> {
 
 fn linux(spec: &Spec, asks: impl Fn(&Linux) -> bool) -> bool {
     spec.linux().as_ref().is_some_and(asks)
-}
-
-fn resources(spec: &Spec, asks: impl Fn(&LinuxResources) -> bool) -> bool {
-    linux(spec, |linux| linux.resources().as_ref().is_some_and(&asks))
 }
 
 fn namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {

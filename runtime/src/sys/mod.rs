@@ -5,6 +5,7 @@
 //! text inline, so that a process between clone and exec may fail with the same words as any other.
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
+pub(crate) mod bpf;
 pub(crate) mod descriptor;
 pub(crate) mod entry;
 pub(crate) mod error;

@@ -173,15 +173,15 @@ pub(crate) fn set_child_subreaper() -> Result<()> {
     explain(set, "prctl", format_args!("PR_SET_CHILD_SUBREAPER, 1"))
 }
 
-/// Reaps the children that have ended but for `other`.
-pub(crate) fn reap_all_but(other: i32) -> Result<()> {
+/// Reaps the children that have ended but for `other`; false if there are no children any more.
+pub(crate) fn reap_all_but(other: i32) -> Result<bool> {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
     loop {
         let ended = match waitid(Id::All, flags | WaitPidFlag::WNOWAIT) {
-            Err(Errno::ECHILD) => return Ok(()),
+            Err(Errno::ECHILD) => return Ok(false),
             result => explain(result, "waitid", format_args!("P_ALL"))?,
         };
-        let Some(pid) = ended.pid().filter(|pid| pid.as_raw() != other) else { return Ok(()) };
+        let Some(pid) = ended.pid().filter(|pid| pid.as_raw() != other) else { return Ok(true) };
         explain(waitid(Id::Pid(pid), flags), "waitid", format_args!("P_PID, {pid}"))?;
     }
 }
@@ -288,5 +288,48 @@ fn name(signal: Signal) -> &'static str {
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As execve reads them.
+    fn read(strings: &Strings) -> Vec<String> {
+        let mut found = Vec::new();
+        for at in 0.. {
+            let place = strings.as_ptr().wrapping_add(at);
+            // SAFETY: the array ends with null, where this stops.
+            let pointer = unsafe { *place };
+            if pointer.is_null() {
+                break;
+            }
+            // SAFETY: every pointer before null is one to a C string that `strings` owns.
+            found.push(unsafe { CStr::from_ptr(pointer) }.to_str().unwrap().to_owned());
+        }
+        found
+    }
+
+    #[test]
+    fn a_string_is_added_where_there_is_room() {
+        let strings = Strings::new(vec![c"A=1".to_owned()]).with_room(7);
+        assert_eq!(read(&strings), ["A=1"]);
+        assert!(strings.add([b"HOME=", b"/too/long"]).is_err());
+        assert!(strings.add([b"HOME=", b"\0"]).is_err());
+        assert_eq!(read(&strings), ["A=1"]);
+        strings.add([b"HOME=", b"/x"]).unwrap();
+        assert_eq!(read(&strings), ["A=1", "HOME=/x"]);
+        let strings = Strings::new(vec![c"A=1".to_owned()]).with_room(7).and(vec![c"B".to_owned()]);
+        strings.add([b"HOME=", b"/x"]).unwrap();
+        assert_eq!(read(&strings), ["A=1", "B", "HOME=/x"]);
+        assert!(Strings::new(Vec::new()).add([b"", b""]).is_err());
+    }
+
+    #[test]
+    fn an_exit_code_tells_of_a_signal() {
+        let pid = nix::unistd::Pid::from_raw(1);
+        assert_eq!(exit_code(WaitStatus::Exited(pid, 255)), 255);
+        assert_eq!(exit_code(WaitStatus::Signaled(pid, Signal::SIGKILL, true)), 137);
     }
 }
