@@ -297,7 +297,12 @@ fn an_agent_may_be_asked_before_the_program_runs() -> Result<()> {
 #[test]
 fn an_added_process_has_the_filter_of_the_container() -> Result<()> {
     let root = Root::new()?;
-    let rule = |errno: u32| json!([{ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno }]);
+    let rule = |errno: u32| {
+        let returns = json!({ "names": ["mkdirat"], "action": "SCMP_ACT_ERRNO" });
+        let mut rules = json!([returns]);
+        rules[0]["errnoRet"] = errno.into();
+        rules
+    };
     let bundle = probe(&root, &[], allow_but(&rule(95)))?.with("/process/args", ["sleep", "1000"]);
     let container = root.start_container("c", &bundle)?;
     // Not that of a config.json that has been changed since.
