@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # test.sh [--all]: all tests, in three stages.
-#   1. Unit and property tests, as a user without privileges.
+#   1. Unit and property tests, as a user without privileges; among them the comparison of our seccomp filters with
+#      those of libseccomp.
 #   2. Integration tests, as root, on this machine's kernel: in a private mount namespace with a pure cgroup v2 tree.
 #      The unit tests run there once more, since those of cgroups have nothing to look at without privileges.
 #   3. Limits, as root, under User-Mode-Linux 6.1, which has the cgroup v2 controllers that this machine may lack.
@@ -96,6 +97,9 @@ sum() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{ n += $
 "$repo/scripts/build.sh"
 "$repo/scripts/bundles.sh"
 need jq=jq setpriv=util-linux strace=strace
+# What our seccomp filters are compared with, and the profile that podman runs containers with.
+[[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
+    apt_install libseccomp-dev golang-github-containers-common
 programs=$(products release)
 environment=(
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
@@ -105,14 +109,16 @@ say "building the tests"
 unit=$(tests_of -p peapod --lib)
 integration=$(tests_of -p tests --test '*')
 limits=$(awk '$1 == "limits" { print $2 }' <<<"$integration")
+seccomp=$(awk '$1 == "seccomp"' <<<"$integration")
 
 say "1. unit and property tests, without root"
 chmod 755 "$public"
 while read -r name executable; do
+    [[ -n $executable ]] || continue
     # Copied, since cargo's directory may be as closed as the repository.
     install -m 755 "$executable" "$public/"
     run "$name" unprivileged "$public/${executable##*/}" </dev/null
-done <<<"$unit"
+done <<<"$unit"$'\n'"$seccomp"
 
 say "2. integration tests, as root, on Linux $(uname -r)"
 if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
@@ -120,8 +126,8 @@ if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
 else
     cd "$repo/tests"
     while read -r name executable; do
-        # The limits have a stage of their own, and tidy belongs to check.sh.
-        [[ $name != limits && $name != tidy && -n $executable ]] || continue
+        # The limits have a stage of their own, seccomp had its in the first, and tidy belongs to check.sh.
+        [[ $name != limits && $name != seccomp && $name != tidy && -n $executable ]] || continue
         run "$name" with_cgroup2 timeout 600 env "${environment[@]}" "$executable" </dev/null
     done <<<"$unit"$'\n'"$integration"
     cd "$repo"

@@ -22,6 +22,7 @@ mod init;
 mod link;
 mod plan;
 pub mod sandbox;
+pub use plan::seccomp::program_of as seccomp_program;
 pub use spec::{Owner, signal, template};
 mod spec;
 pub mod sys;

@@ -22,7 +22,7 @@
 //! Until `Created` an end of file ends init: no half-made container outlives its creator.
 
 use crate::sys::program::{Ended, How, Tail};
-use crate::sys::{self, socket};
+use crate::sys::{self, file, socket};
 use std::os::fd::BorrowedFd;
 
 /// What a process on its way to be the container's says to its parent.
@@ -38,6 +38,9 @@ pub(crate) enum ToParent {
     /// This process's descriptor of that number is the other end of the program's terminal. It
     /// stays open until the parent has taken it and says `Continue`.
     Terminal(i32),
+    /// This process has a seccomp filter now, and its descriptor of that number is where the agent
+    /// is notified. It stays open until the parent has passed it on and says `Continue`.
+    Listener(i32),
     /// All is done but what `start` asks for.
     Ready,
     /// A step failed, and this process ends.
@@ -158,6 +161,7 @@ const TERMINAL: u8 = 6;
 const HOOKS: u8 = 7;
 const HOOK_FAILED: u8 = 8;
 const MAP_IDS: u8 = 9;
+const LISTENER: u8 = 10;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -169,6 +173,13 @@ impl ToParent {
             Self::Terminal(number) => {
                 packet[4..8].copy_from_slice(&number.to_le_bytes());
                 bare(TERMINAL, &mut packet)
+            }
+            Self::Listener(number) => {
+                packet[0] = LISTENER;
+                packet[4..8].copy_from_slice(&number.to_le_bytes());
+                // Not by `send`: the filter may have every other call wait for the agent, who does
+                // not know of it yet.
+                return file::write(socket, &packet[..HEADER]);
             }
             Self::Failed(failure) => failure.encode(&mut packet),
             Self::HookFailed(failure) => failure.encode(&mut packet),
@@ -186,6 +197,7 @@ impl ToParent {
             MAP_IDS if len == HEADER => Some(Self::MapIds),
             HOOKS if len == HEADER => Some(Self::Hooks),
             TERMINAL if len == HEADER => Some(Self::Terminal(i32::from_le_bytes(number))),
+            LISTENER if len == HEADER => Some(Self::Listener(i32::from_le_bytes(number))),
             FAILED => Failure::decode(&packet[..len]).map(Self::Failed),
             HOOK_FAILED => HookFailure::decode(&packet[..len]).map(Self::HookFailed),
             _ => None,

@@ -18,6 +18,7 @@ mod resume;
 mod run;
 mod sandbox;
 mod sealed;
+mod seccomp;
 mod spec;
 mod start;
 mod state;

@@ -134,7 +134,6 @@ fn what_this_version_cannot_do_is_refused() -> Result<()> {
     for (field, name, value) in [
         ("/process/apparmorProfile", "process.apparmorProfile", json!("x")),
         ("/process/selinuxLabel", "process.selinuxLabel", json!("a:b:c:d")),
-        ("/linux/seccomp/defaultAction", "linux.seccomp", json!("SCMP_ACT_ERRNO")),
     ] {
         refused(&root, &root.bundle(&["true"])?.with(field, value), &[name])?;
     }

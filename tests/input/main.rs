@@ -9,6 +9,7 @@ mod mounts;
 mod namespaces;
 mod process;
 mod root;
+mod seccomp;
 mod user_namespace;
 
 use anyhow::{Context, Result};

@@ -7,6 +7,7 @@
 //! Tests need root and a cgroup v2 tree; `scripts/test.sh` gives them both. The environment names
 //! the programs: `PEAPOD`, `PEAPOD_BUNDLES`, `PEAPOD_TEST_PROGRAMS`.
 
+mod agent;
 mod bundle;
 mod cgroup;
 mod container;
@@ -14,18 +15,21 @@ mod devices;
 mod leftovers;
 mod machine;
 mod process;
+mod profile;
 mod root;
 mod run;
 mod sandbox;
 mod terminal;
 mod wait;
 
+pub use agent::{Agent, Notified, Waiting};
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
 pub use devices::device_programs;
 pub use machine::{peapod, program, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
+pub use profile::default_profile;
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;

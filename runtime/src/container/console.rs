@@ -4,13 +4,12 @@
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Plan, Stdio};
 use crate::sys::{socket, terminal};
-use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// What whoever receives a terminal is told that it is, as by other runtimes.
-const NAME: &CStr = c"/dev/ptmx";
+const NAME: &[u8] = b"/dev/ptmx";
 
 /// `struct sockaddr_un` has room for that many bytes, and a NUL.
 const LONGEST_PATH: usize = 107;

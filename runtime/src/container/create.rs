@@ -1,13 +1,14 @@
 //! Creates a container: everything but the execution of its program.
 
+use super::agent::Agent;
 use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
-use super::state::{OwnCgroup, Phase, State};
-use super::{Root, descriptors, gate, grant, hooks, pidfile};
+use super::state::{OwnCgroup, Phase, State, Status};
+use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
@@ -76,6 +77,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.has_hooks = hooks.is_some();
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
+        agent: Agent::open(&plan, &state, Status::Creating)?,
         state,
         hooks,
         plan: &plan,
@@ -115,6 +117,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) leaf: String,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
+    /// Whoever is notified by its seccomp filter.
+    pub(crate) agent: Option<Agent>,
     pub(crate) start: Start<'a>,
 }
 
@@ -144,6 +148,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let plan = prepared.plan;
     let entry = reserved.entry()?;
     prepared.state.save(entry)?;
+    filter::save(entry, plan)?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
@@ -165,7 +170,8 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
-    let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)

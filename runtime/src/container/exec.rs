@@ -1,13 +1,15 @@
 //! Adds a process to a container.
 
+use super::agent::Agent;
 use super::console::{Console, Detach};
 use super::descriptors;
 use super::existing::{Paused, Target};
 use super::foreground;
 use super::interrupt::Interrupt;
-use super::root::Root;
+use super::root::{Entry, Root};
 use super::spawn::{Released, Spawned, spawn};
-use super::{grant, pidfile};
+use super::state::Status;
+use super::{filter, grant, pidfile};
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::{Facts, Plan};
@@ -59,25 +61,28 @@ pub enum Program<'a> {
 /// [`Error::NotFound`]; [`Error::WrongState`] if the container is not there to be joined;
 /// [`Error::Init`] if the program cannot be executed.
 pub fn exec(root: &Root, request: &Exec<'_>) -> Result<u8> {
-    let target = Target::open(&root.open_entry(request.id)?, request.paused)?;
-    add(&target, request).map_err(|error| target.blame_end(error))
+    let entry = root.open_entry(request.id)?;
+    let target = Target::open(&entry, request.paused)?;
+    add(&entry, &target, request).map_err(|error| target.blame_end(error))
 }
 
-fn add(target: &Target, request: &Exec<'_>) -> Result<u8> {
+fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<u8> {
     let bundle = &target.state.bundle;
     let process = match &request.program {
         Program::File { path, terminal } => exec::of_file(path, bundle, *terminal)?,
         Program::Changed(changes) => exec::of_bundle(bundle, changes)?,
     };
     let kept = descriptors::kept_by_exec(request.preserve_fds)?;
-    let plan = Plan::of_exec(&process, &target.facts(), kept, &Facts::probe()?)?;
+    let mut plan = Plan::of_exec(&process, &target.facts(), kept, &Facts::probe()?)?;
+    plan.process.seccomp = filter::load(entry)?;
+    let agent = Agent::open(&plan, &target.state, Status::Running)?;
     let console = Console::open(&plan, request.console_socket, request.detach)?;
     let sources = Sources::of_exec(&plan, target.pidfd()?)?;
     // What was opened by the number of the container's first process is its own.
     target.make_sure_it_lives()?;
 
     let interrupt = Interrupt::catch()?;
-    let mut spawned = birth(&plan, &sources, target, request.cgroup)?;
+    let mut spawned = birth(&plan, &sources, target, request.cgroup)?.with_agent(agent);
     drop(sources);
     let pid = spawned.wait_until_ready(&plan, None, &interrupt)?;
     grant::limits(&plan, pid)?;

@@ -3,6 +3,7 @@
 //! The life of a container, with what is on disk and in the kernel at each point, is in
 //! ARCHITECTURE.md.
 
+mod agent;
 mod console;
 mod create;
 mod delete;
@@ -11,6 +12,7 @@ mod events;
 mod exec;
 mod existing;
 mod explain;
+mod filter;
 mod foreground;
 mod freeze;
 mod gate;

@@ -182,6 +182,7 @@ impl Root {
 const STATE: &CStr = c"state.json";
 const CGROUP: &CStr = c"cgroup";
 const HOOKS: &CStr = c"hooks";
+const FILTER: &CStr = c"seccomp";
 
 impl Entry {
     pub(crate) fn id(&self) -> &str {
@@ -216,6 +217,14 @@ impl Entry {
 
     pub(crate) fn write_hooks(&self, bytes: &[u8]) -> Result<()> {
         self.write(HOOKS, bytes)
+    }
+
+    pub(crate) fn read_filter(&self) -> Result<Vec<u8>> {
+        self.read(FILTER)
+    }
+
+    pub(crate) fn write_filter(&self, bytes: &[u8]) -> Result<()> {
+        self.write(FILTER, bytes)
     }
 
     /// Removes a file. That it is gone already is fine.

@@ -1,5 +1,6 @@
 //! The clone, and the parent's side of the link.
 
+use super::agent::Agent;
 use super::explain::explain;
 use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
@@ -28,6 +29,8 @@ pub(super) struct Spawned {
     children: Vec<Child>,
     /// The other end of the program's terminal.
     terminal: Option<OwnedFd>,
+    /// Whoever is notified by its seccomp filter.
+    agent: Option<Agent>,
 }
 
 /// A process that lives without this one, and the rest of the link to it.
@@ -50,7 +53,7 @@ pub(super) fn spawn(
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
         Cloned::Parent(first) => {
-            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None })
+            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None, agent: None })
         }
         Cloned::Child => Init::new(plan, sources, &theirs, gate).run(&mut keep),
     }
@@ -92,6 +95,12 @@ fn map_ids(plan: &Plan, pid: i32) -> Result<()> {
 }
 
 impl Spawned {
+    /// Has the agent told as soon as there is a filter that notifies it.
+    pub(super) fn with_agent(mut self, agent: Option<Agent>) -> Self {
+        self.agent = agent;
+        self
+    }
+
     /// Waits until init has done all but what `start` asks for, and does meanwhile what it asks for
     /// itself; answers with its pid.
     pub(super) fn wait_until_ready(
@@ -119,6 +128,14 @@ impl Spawned {
                 Some((ToParent::Ready, pid)) => {
                     self.adopt(pid)?;
                     return Ok(pid);
+                }
+                Some((ToParent::Listener(number), pid)) => {
+                    // It may wait for the agent from now on, and hear nothing: killed, if need be.
+                    self.adopt(pid)?;
+                    let notifications = self.take(pid, number)?;
+                    let agent = self.agent.take().ok_or_else(Agent::missing)?;
+                    agent.hand_over(pid, notifications.as_fd())?;
+                    self.go_on()?;
                 }
                 Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
                 Some((ToParent::HookFailed(failure), _)) => {
@@ -202,7 +219,11 @@ impl Released {
             }
             // An end of file: the link was closed by exec.
             Some((
-                ToParent::MapIds | ToParent::Terminal(_) | ToParent::Hooks | ToParent::Ready,
+                ToParent::MapIds
+                | ToParent::Terminal(_)
+                | ToParent::Listener(_)
+                | ToParent::Hooks
+                | ToParent::Ready,
                 _,
             ))
             | None => Ok(()),

@@ -48,7 +48,14 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
         Some((ToParent::HookFailed(failure), _)) => {
             return Err(hooks::explain(hooks.as_ref(), &failure));
         }
-        Some((ToParent::MapIds | ToParent::Terminal(_) | ToParent::Hooks | ToParent::Ready, _))
+        Some((
+            ToParent::MapIds
+            | ToParent::Terminal(_)
+            | ToParent::Listener(_)
+            | ToParent::Hooks
+            | ToParent::Ready,
+            _,
+        ))
         | None => {}
     }
     let Some(hooks) = hooks else { return Ok(()) };

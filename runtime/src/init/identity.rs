@@ -1,12 +1,12 @@
 //! From a process of the runtime to one of the container: session, user, capabilities, limits,
-//! filter, program.
+//! program.
 
 use super::{Init, gate, terminal};
 use crate::link::ToParent;
 use crate::plan::{Executable, Stdio, User};
 use crate::sys::file::{OFlag, SFlag};
 use crate::sys::identity::Ids;
-use crate::sys::{Errno, Error, Result, descriptor, file, identity, process, seccomp as filter};
+use crate::sys::{Errno, Error, Result, descriptor, file, identity, process};
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
@@ -112,13 +112,6 @@ pub(super) fn limits(init: &Init<'_>) -> Result<()> {
     init.each(&init.plan.process.limits, |_, resource| {
         identity::prlimit(0, resource.number, Some(&resource.limit)).map(drop)
     })
-}
-
-pub(super) fn seccomp(init: &Init<'_>) -> Result<()> {
-    match &init.plan.process.seccomp {
-        Some(program) => filter::set_filter(&program.0),
-        None => Ok(()),
-    }
 }
 
 /// Becomes the program; returns only if that failed.

@@ -7,6 +7,7 @@
 
 mod copy;
 mod cwd;
+mod filter;
 mod gate;
 mod home;
 mod hooks;
@@ -80,16 +81,18 @@ const ENTER: [(Step, Run); 8] = [
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 9] = [
+const FINISH: [(Step, Run); 11] = [
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
+    (Step::Seccomp, filter::load_privileged),
     (Step::Identity, identity::become_user),
     (Step::Cwd, cwd::enter_as_user),
     (Step::Executable, identity::find_executable),
+    (Step::Seccomp, filter::load_before_ready),
     (Step::Gate, gate::wait),
     (Step::StartContainer, hooks::start_container),
     (Step::Limits, identity::limits),
-    (Step::Seccomp, identity::seccomp),
+    (Step::Seccomp, filter::load_last),
 ];
 
 impl<'a> Init<'a> {

@@ -77,7 +77,9 @@ impl Process {
             .process()
             .as_ref()
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
-        Self::of(process, facts, warnings)
+        let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+        let seccomp = asked.map(Filter::build).transpose()?;
+        Ok(Self { seccomp, ..Self::of(process, facts, warnings)? })
     }
 
     /// Decides for any process: the first one of a container, or one that is added.

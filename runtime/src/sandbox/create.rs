@@ -93,6 +93,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         cgroup: cgroup.clone(),
         pid_file: None,
         console: Console::Here,
+        agent: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };

@@ -15,7 +15,7 @@ mod validate;
 
 pub(crate) use hooks::kinds as hook_kinds;
 pub use template::{Owner, template};
-pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
+pub(crate) use validate::{REPLACEABLE, check_seccomp, stop_signal, sysctl_path};
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;

@@ -207,7 +207,6 @@ fn what_is_not_supported_is_refused_by_name() {
         (json!({ "process": { "ioPriority": {} } }), "process.ioPriority"),
         (json!({ "process": { "execCPUAffinity": { "final": "0" } } }), "process.execCPUAffinity"),
         (json!({ "linux": { "netDevices": { "eth0": {} } } }), "linux.netDevices"),
-        (json!({ "linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW" } } }), "linux.seccomp"),
         (json!({ "linux": { "mountLabel": "l" } }), "linux.mountLabel"),
         (json!({ "linux": { "intelRdt": { "closID": "x" } } }), "linux.intelRdt"),
         (json!({ "linux": { "memoryPolicy": { "mode": "MPOL_DEFAULT" } } }), "linux.memoryPolicy"),

@@ -18,7 +18,6 @@ const UNSUPPORTED: &[(&str, Asks)] = &[
     ("linux.netDevices", |spec| {
         linux(spec, |linux| linux.net_devices().as_ref().is_some_and(|map| !map.is_empty()))
     }),
-    ("linux.seccomp", |spec| linux(spec, |linux| linux.seccomp().is_some())),
     ("linux.mountLabel", |spec| linux(spec, |linux| text(linux.mount_label()))),
     ("linux.intelRdt", |spec| {
         linux(spec, |linux| is_set(linux.intel_rdt(), &LinuxIntelRdt::default()))

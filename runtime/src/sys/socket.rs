@@ -8,7 +8,6 @@ use nix::sys::socket::{
     self, AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
     SockType, UnixAddr, sockopt,
 };
-use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -61,18 +60,20 @@ pub(crate) fn connect_stream(path: &Path) -> Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Sends a descriptor, and what it is called.
+/// Sends a descriptor, and what is to be said of it.
 pub(crate) fn send_descriptor(
     socket: BorrowedFd<'_>,
-    name: &CStr,
+    text: &[u8],
     fd: BorrowedFd<'_>,
 ) -> Result<()> {
-    let name = [IoSlice::new(name.to_bytes())];
+    let parts = [IoSlice::new(text)];
     let descriptors = [fd.as_raw_fd()];
     let rights = [ControlMessage::ScmRights(&descriptors)];
     let number = socket.as_raw_fd();
-    let sent = socket::sendmsg::<()>(number, &name, &rights, MsgFlags::MSG_NOSIGNAL, None);
-    explain(sent, "sendmsg", format_args!("{number}, SCM_RIGHTS")).map(drop)
+    let sent = socket::sendmsg::<()>(number, &parts, &rights, MsgFlags::MSG_NOSIGNAL, None);
+    let cut = Err(Errno::EMSGSIZE);
+    let sent = sent.and_then(|sent| if sent == text.len() { Ok(()) } else { cut });
+    explain(sent, "sendmsg", format_args!("{number}, SCM_RIGHTS"))
 }
 
 fn unconnected() -> Result<OwnedFd> {

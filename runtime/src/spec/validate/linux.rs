@@ -1,7 +1,7 @@
 //! config-linux.md.
 
 use super::namespaces::{Kind, Namespaces};
-use super::{absolute_path, has_nul, process};
+use super::{absolute_path, has_nul, process, seccomp};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{Linux, LinuxDevice, LinuxDeviceType, Spec};
 use std::collections::HashMap;
@@ -30,6 +30,9 @@ pub(super) fn check(spec: &Spec, namespaces: &Namespaces<'_>) -> Result<()> {
     propagation(linux, namespaces)?;
     if let Some(sysctls) = linux.sysctl() {
         sysctl(sysctls, namespaces)?;
+    }
+    if let Some(filter) = linux.seccomp() {
+        seccomp::check(filter)?;
     }
     let devices = linux.devices().as_deref().unwrap_or_default();
     if let Some(first) = devices.first() {

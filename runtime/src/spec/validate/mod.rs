@@ -6,9 +6,11 @@ mod linux;
 mod mounts;
 mod namespaces;
 mod process;
+mod seccomp;
 
 pub(crate) use linux::sysctl_path;
 pub(crate) use mounts::REPLACEABLE;
+pub(crate) use seccomp::check as check_seccomp;
 
 use super::signal;
 use crate::error::{Error, Result};

@@ -1,15 +1,7 @@
-//! Seccomp filters: which system calls a process may still make.
+//! The filter of pause: a list of what it may call.
 
+use super::Filter;
 use crate::sys::seccomp::Instruction;
-
-/// A program that the kernel runs at each system call.
-pub(crate) struct Filter(pub(crate) Vec<Instruction>);
-
-impl std::fmt::Debug for Filter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Filter({} instructions)", self.0.len())
-    }
-}
 
 // include/uapi/linux/bpf_common.h, filter.h and seccomp.h
 const LOAD_WORD: u16 = 0x20;
@@ -45,6 +37,6 @@ impl Filter {
             program.push(instruction(RETURN, 0, 0, ALLOW));
         }
         program.push(instruction(RETURN, 0, 0, ERRNO | EPERM));
-        Self(program)
+        Self { program, flags: 0, listener: None }
     }
 }
