@@ -3,11 +3,13 @@
 mod attacks;
 mod cgroups;
 mod config;
+mod hooks;
 mod ids;
 mod mounts;
 mod namespaces;
 mod process;
 mod root;
+mod user_namespace;
 
 use anyhow::{Context, Result};
 use tests::{Bundle, Root};

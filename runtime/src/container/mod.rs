@@ -15,6 +15,7 @@ mod foreground;
 mod freeze;
 mod gate;
 mod grant;
+mod hooks;
 mod identity;
 mod interrupt;
 mod kill;

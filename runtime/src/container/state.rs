@@ -5,6 +5,7 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
+use crate::plan::IdMaps;
 use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
@@ -42,6 +43,9 @@ pub struct State {
     /// Whether it has the session keyring of its creator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_new_keyring: bool,
+    /// Whether hooks of later verbs are kept beside this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_hooks: bool,
 }
 
 /// What a state is of.
@@ -51,7 +55,12 @@ pub(crate) enum Kind {
     /// A container of its own, or one in the namespaces of a sandbox.
     Container { sandbox: Option<String> },
     /// The pause process of a pod.
-    Sandbox { nested: bool },
+    Sandbox {
+        nested: bool,
+        /// The maps of its user namespace, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        maps: Option<IdMaps>,
+    },
 }
 
 /// How far the runtime's part of the life has come.
@@ -148,8 +157,14 @@ impl State {
     }
 
     /// The state of a sandbox that is about to be created.
-    pub(crate) fn of_sandbox(id: &str, nested: bool) -> Self {
-        Self::creating(id, Kind::Sandbox { nested }, Path::new(""))
+    pub(crate) fn of_sandbox(id: &str, nested: bool, maps: Option<IdMaps>) -> Self {
+        Self::creating(id, Kind::Sandbox { nested, maps }, Path::new(""))
+    }
+
+    /// All that is known of a container whose state cannot be read.
+    pub(crate) fn unknown(id: &str) -> Self {
+        let kind = Kind::Container { sandbox: None };
+        Self { has_hooks: true, ..Self::creating(id, kind, Path::new("")) }
     }
 
     fn creating(id: &str, kind: Kind, bundle: &Path) -> Self {
@@ -166,6 +181,7 @@ impl State {
             stop_signal: DEFAULT_STOP_SIGNAL,
             namespaces: 0,
             no_new_keyring: false,
+            has_hooks: false,
         }
     }
 

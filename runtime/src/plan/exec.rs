@@ -1,7 +1,8 @@
 //! The plan of a process that is added to a container: it joins what is there, and makes nothing.
 
 use super::{
-    CgroupPlan, Descriptors, Facts, Namespaces, Plan, Process, Root, Shape, session_keyring,
+    CgroupPlan, Descriptors, Facts, Hooks, Namespaces, Plan, Process, Root, Shape, User,
+    session_keyring,
 };
 use crate::error::Result;
 use crate::sys::process::CloneFlags;
@@ -28,13 +29,15 @@ impl Plan {
         facts: &Facts,
     ) -> Result<Self> {
         let mut warnings = Vec::new();
-        let mut process = Process::of(process, facts, &mut warnings)?;
+        let namespaces = container.namespaces();
+        let facts = namespaces.user.facts(facts);
+        let mut process = Process::of(process, &facts, &mut warnings)?;
         process.preserve(descriptors)?;
         // Its filter is that of the container, which `create` has compiled: whoever has it sets
         // `process.seccomp` of the plan.
         let keyring = container.keyring_of.as_deref().map(session_keyring).transpose()?;
         Ok(Self {
-            namespaces: container.namespaces(),
+            namespaces,
             keyring,
             root: container.root(),
             mounts: Vec::new(),
@@ -45,6 +48,7 @@ impl Plan {
             sysctls: Vec::new(),
             readonly_paths: Vec::new(),
             masked_paths: Vec::new(),
+            hooks: Hooks::default(),
             process,
             cgroup: CgroupPlan::default(),
             warnings,
@@ -58,7 +62,9 @@ impl Existing {
         // (CVE-2016-9962).
         let joins_pid = self.namespaces.contains(CloneFlags::CLONE_NEWPID);
         let shape = if joins_pid { Shape::Shared } else { Shape::Direct };
-        Namespaces { shape, of_process: self.namespaces, ..Namespaces::none() }
+        let joins_user = self.namespaces.contains(CloneFlags::CLONE_NEWUSER);
+        let user = if joins_user { User::Joined(None) } else { User::Host };
+        Namespaces { shape, user, of_process: self.namespaces, ..Namespaces::none() }
     }
 
     fn root(&self) -> Root {

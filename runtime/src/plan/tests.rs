@@ -26,7 +26,8 @@ fn namespaces(types: &[&str]) -> String {
 }
 
 fn in_pod(nested: bool) -> Options {
-    Options { sandbox: Some(Sharing { pid: 42, nested }), ..Options::default() }
+    let sandbox = Some(Sharing { pid: 42, nested, maps: None });
+    Options { sandbox, ..Options::default() }
 }
 
 const ALL: [&str; 6] = ["pid", "ipc", "uts", "network", "mount", "cgroup"];
@@ -57,6 +58,24 @@ fn a_container_of_its_own_is_one_clone() {
     assert!(plan.namespaces.new.contains(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNET));
     assert!(plan.namespaces.unshare_cgroup && plan.namespaces.join.is_empty());
     assert_eq!(plan.hostname.as_deref(), Some(c"alone"));
+}
+
+/// What `exec` joins: a kind that is forgotten there is a process of the host in the container.
+#[test]
+fn every_kind_of_namespace_is_remembered() {
+    let types = ["pid", "ipc", "uts", "network", "mount", "cgroup", "user", "time"];
+    let map = r#""uidMappings": [{"containerID": 0, "hostID": 1000, "size": 65536}],
+                 "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 65536}], "#;
+    let linux = namespaces(&types).replacen('{', &format!("{{{map}"), 1);
+    let kinds = plan_of(&config(&linux, ""), &Options::default()).unwrap().namespaces.kinds();
+    let all = [0x2_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
+    let with_time = all.into_iter().fold(0x200_0000 | 0x80, |all, kind| all | kind);
+    assert_eq!(kinds.bits(), with_time);
+    for nested in [false, true] {
+        let joined = plan_of(&config(&namespaces(&ALL), ""), &in_pod(nested)).unwrap();
+        let own = plan_of(&config(&namespaces(&ALL), ""), &Options::default()).unwrap();
+        assert_eq!(joined.namespaces.kinds(), own.namespaces.kinds());
+    }
 }
 
 #[test]
@@ -143,8 +162,12 @@ fn an_option_that_nobody_knows_is_named() {
             "mounts[/a].options: bind: a bind mount needs a source",
         ),
         (
-            r#"{"destination": "/a", "type": "tmpfs", "options": ["tmpcopyup"]}"#,
-            "mounts[/a].options: tmpcopyup: not supported by this version of peapod",
+            r#"{"destination": "/a", "source": "/x", "options": ["rbind", "tmpcopyup"]}"#,
+            "mounts[/a].options: tmpcopyup: is for a new tmpfs",
+        ),
+        (
+            r#"{"destination": "/a", "options": ["remount", "bind", "size=1"]}"#,
+            "mounts[/a].options: size: no such option of a bind mount",
         ),
     ] {
         let refused = plan_of(&config(&namespaces(&ALL), mount), &Options::default());
@@ -158,4 +181,32 @@ fn sysctls_take_both_separators() {
     let plan = plan_of(&config(linux, ""), &Options::default()).unwrap();
     let file = c"sys/net/ipv4/conf/eth0.100/forwarding".to_owned();
     assert_eq!(plan.sysctls, [(file, c"1".to_owned())]);
+}
+
+#[test]
+fn a_user_namespace_gives_every_capability_and_binds_devices() {
+    let linux = r#"{"namespaces": [{"type": "user"}, {"type": "mount"}],
+        "uidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "gidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "devices": [{"path": "/dev/fifo", "type": "p"}]}"#;
+    let config = config(linux, "").replace(
+        r#""args""#,
+        r#""capabilities": {"permitted": ["CAP_SYS_BOOT"], "effective": ["CAP_SYS_BOOT"]}, "args""#,
+    );
+    let spec: Spec = serde_json::from_str(&config).unwrap();
+    let facts = Facts { permitted: 0 };
+    let plan = Plan::build(&spec, Path::new("/b"), &Options::default(), &facts).unwrap();
+    assert_eq!(plan.process.identity.capabilities.effective, 1 << 22);
+    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    let hosts: Vec<_> = plan.devices.iter().map(|device| device.host.as_deref()).collect();
+    assert_eq!((hosts.first(), hosts.last()), (Some(&Some(c"/dev/null")), Some(&None)));
+}
+
+#[test]
+fn an_id_that_is_not_mapped_is_refused() {
+    let linux = r#"{"namespaces": [{"type": "user"}],
+        "uidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "gidMappings": [{"containerID": 0, "hostID": 9, "size": 8}]}"#;
+    let refused = plan_of(&config(linux, ""), &Options::default()).unwrap_err().to_string();
+    assert_eq!(refused, "process.user.gid: 8: not mapped in the user namespace: 0:9:8");
 }

@@ -6,12 +6,14 @@
 
 pub(crate) mod exec;
 mod explain;
+mod hooks;
 pub mod signal;
 mod strict;
 mod template;
 mod unsupported;
 mod validate;
 
+pub(crate) use hooks::kinds as hook_kinds;
 pub use template::{Owner, template};
 pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 

@@ -7,6 +7,7 @@
 
 pub(crate) mod bpf;
 pub(crate) mod descriptor;
+pub(crate) mod directory;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;
@@ -16,6 +17,7 @@ pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -141,6 +141,11 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// The number of this process, as its PID namespace has it.
+pub(crate) fn this_pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
 pub(crate) fn setsid() -> Result<()> {
     explain(nix::unistd::setsid(), "setsid", format_args!("")).map(drop)
 }
