@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::fs;
-use tests::{Bundle, Container, Root, field_of};
+use tests::{Bundle, Cgroup, Container, Root, field_of, skipped};
 
 fn capable(root: &Root) -> Result<Bundle> {
     Ok(root.bundle(&["sleep", "1000"])?.as_root(&["CAP_KILL"]))
@@ -268,5 +268,29 @@ fn a_cgroup_is_one_below_that_of_the_container() -> Result<()> {
         let message = container.exec(&["--cgroup", path], &["true"])?.refused_with(255)?;
         assert!(message.contains("--cgroup"), "{path}: {message}");
     }
+    Ok(())
+}
+
+/// systemd in a container makes groups of its own below the container's, which then can have no
+/// process (runc's #2356): where its first process is there is room for others.
+#[test]
+fn a_cgroup_that_can_have_no_process_is_replaced_by_that_of_init() -> Result<()> {
+    let root = Root::new()?;
+    let limits = json!([{ "pageSize": "2MB", "limit": 1 << 21 }]);
+    let bundle = root.bundle(&["sleep", "1000"])?;
+    let bundle = bundle.with("/linux/resources/hugepageLimits", limits);
+    let created = root.try_create("c", &bundle, &[])?;
+    if !created.status.success() {
+        return skipped("a_cgroup_that_can_have_no_process", created.stderr.trim_end());
+    }
+    let id = root.id("c");
+    let state: serde_json::Value = serde_json::from_str(&root.run(&["state", &id])?.ok()?)?;
+    let pid = state["pid"].as_i64().context("pid")?;
+    root.adopt(i32::try_from(pid)?)?;
+    let cgroup = Cgroup::at(&format!("/peapod/{id}"))?;
+    cgroup.make_below("init.scope")?.write("cgroup.procs", &pid.to_string())?;
+    cgroup.write("cgroup.subtree_control", "+hugetlb")?;
+    let output = root.run(&["exec", &id, "grep", "^0::", "/proc/self/cgroup"])?.ok()?;
+    assert_eq!(output, "0::/init.scope\n");
     Ok(())
 }

@@ -270,7 +270,8 @@ impl Namespaces {
         Ok(())
     }
 
-    /// The kinds of namespaces in which the container is not where its creator is.
+    /// The kinds of namespaces in which the container is not where its creator is: all that a
+    /// process joins which is added to it.
     pub(crate) fn kinds(&self) -> CloneFlags {
         let pid = self.join_pid.as_ref().map(|_| CloneFlags::CLONE_NEWPID);
         let cgroup = self.unshare_cgroup.then_some(CloneFlags::CLONE_NEWCGROUP);

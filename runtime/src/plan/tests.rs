@@ -60,6 +60,24 @@ fn a_container_of_its_own_is_one_clone() {
     assert_eq!(plan.hostname.as_deref(), Some(c"alone"));
 }
 
+/// What `exec` joins: a kind that is forgotten there is a process of the host in the container.
+#[test]
+fn every_kind_of_namespace_is_remembered() {
+    let types = ["pid", "ipc", "uts", "network", "mount", "cgroup", "user", "time"];
+    let map = r#""uidMappings": [{"containerID": 0, "hostID": 1000, "size": 65536}],
+                 "gidMappings": [{"containerID": 0, "hostID": 1000, "size": 65536}], "#;
+    let linux = namespaces(&types).replacen('{', &format!("{{{map}"), 1);
+    let kinds = plan_of(&config(&linux, ""), &Options::default()).unwrap().namespaces.kinds();
+    let all = [0x2_0000, 0x400_0000, 0x800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
+    let with_time = all.into_iter().fold(0x200_0000 | 0x80, |all, kind| all | kind);
+    assert_eq!(kinds.bits(), with_time);
+    for nested in [false, true] {
+        let joined = plan_of(&config(&namespaces(&ALL), ""), &in_pod(nested)).unwrap();
+        let own = plan_of(&config(&namespaces(&ALL), ""), &Options::default()).unwrap();
+        assert_eq!(joined.namespaces.kinds(), own.namespaces.kinds());
+    }
+}
+
 #[test]
 fn a_member_of_a_pod_joins_what_the_pod_shares() {
     for (nested, shape) in [(false, Shape::Shared), (true, Shape::Nested)] {
