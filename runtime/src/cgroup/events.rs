@@ -28,6 +28,11 @@ impl Events {
         }
     }
 
+    /// To wait for more than its changes.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
     /// A group that was removed is neither populated nor frozen.
     pub(super) fn read(&self) -> sys::Result<State> {
         let mut buffer = [0; 256];

@@ -8,6 +8,7 @@ mod create;
 mod devices;
 mod events;
 mod group;
+mod members;
 mod remove;
 mod tree;
 mod update;
@@ -22,6 +23,7 @@ use std::rc::Rc;
 pub(crate) use create::NewCgroup;
 pub(crate) use events::Alarm;
 pub(crate) use group::Cgroup;
+pub(crate) use members::Members;
 
 /// The group above a container's that does not say where it wants to be. It comes and goes with the
 /// groups in it.

@@ -2,9 +2,8 @@
 
 use crate::error::{Doing, Result};
 use crate::sys::file::{self, OFlag};
+use crate::sys::stat::{Stat, stat};
 use crate::sys::{Errno, process};
-use procfs::FromRead;
-use procfs::process::Stat;
 use serde::{Deserialize, Serialize};
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,12 +22,12 @@ impl Identity {
     /// The process that has the number `pid` now. The caller makes sure that it does not
     /// end meanwhile.
     pub(crate) fn of(pid: i32) -> Option<Self> {
-        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id()? })
+        Some(Self { pid, start_time: stat(pid)?.start_time, boot_id: boot_id()? })
     }
 
-    /// A pidfd of the process, or `None` if it is gone. One that is dead and not yet reaped
-    /// is still there.
-    pub(crate) fn open(&self) -> Result<Option<OwnedFd>> {
+    /// A pidfd of the process and what is said of it, or `None` if it is gone. One that is dead and
+    /// not yet reaped is still there.
+    fn find(&self) -> Result<Option<(OwnedFd, Stat)>> {
         if boot_id().as_ref() != Some(&self.boot_id) {
             return Ok(None);
         }
@@ -37,20 +36,16 @@ impl Identity {
             opened => opened.doing(|| format!("process {}", self.pid))?,
         };
         // The order matters: what the descriptor names cannot change any more.
-        Ok((start_time(self.pid) == Some(self.start_time)).then_some(pidfd))
+        let stat = stat(self.pid).filter(|stat| stat.start_time == self.start_time);
+        Ok(stat.map(|stat| (pidfd, stat)))
     }
 
-    /// A pidfd of the process, or `None` if it has ended.
+    /// A pidfd of the process, or `None` if it has ended, but for what others have to do for it.
     pub(crate) fn open_alive(&self) -> Result<Option<OwnedFd>> {
-        let Some(pidfd) = self.open()? else { return Ok(None) };
+        let Some((pidfd, stat)) = self.find()? else { return Ok(None) };
         let ended = process::has_ended(pidfd.as_fd()).doing(|| format!("process {}", self.pid))?;
-        Ok((!ended).then_some(pidfd))
+        Ok((!ended && !stat.waits_for_others).then_some(pidfd))
     }
-}
-
-fn start_time(pid: i32) -> Option<u64> {
-    let stat = read(&format!("/proc/{pid}/stat"))?;
-    Some(Stat::from_read(stat.as_slice()).ok()?.starttime)
 }
 
 fn boot_id() -> Option<String> {
@@ -78,8 +73,8 @@ mod tests {
         let this = Identity::of(pid).unwrap();
         assert!(this.open_alive().unwrap().is_some());
         let earlier = Identity { start_time: this.start_time - 1, ..this.clone() };
-        assert!(earlier.open().unwrap().is_none());
+        assert!(earlier.find().unwrap().is_none());
         let before_reboot = Identity { boot_id: "another".to_owned(), ..this };
-        assert!(before_reboot.open().unwrap().is_none());
+        assert!(before_reboot.find().unwrap().is_none());
     }
 }

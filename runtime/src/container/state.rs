@@ -250,10 +250,6 @@ impl State {
         if self.open_init()?.is_none() {
             return Ok(Status::Stopped);
         }
-        // Pause has not ended before all of its PID namespace is reaped, whoever has to do that.
-        if self.is_sandbox() && !cgroup.map_or(Ok(true), Cgroup::is_populated)? {
-            return Ok(Status::Stopped);
-        }
         if cgroup.map_or(Ok(false), Cgroup::is_frozen)? {
             return Ok(Status::Paused);
         }

@@ -3,7 +3,7 @@
 
 use super::root::{Entry, Root};
 use super::state::{State, Status, own_cgroup};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Members};
 use crate::error::{Doing, Error, Result};
 use crate::sys::{Errno, poll, process};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -76,16 +76,20 @@ impl Stopping {
         }
     }
 
-    fn kill(&self) -> Result<()> {
-        self.cgroup.as_ref().map_or(Ok(()), Cgroup::kill)
+    /// Kills what is left, and answers with whom to wait for.
+    fn kill(&self) -> Result<Option<Members<'_>>> {
+        let Some(cgroup) = &self.cgroup else { return Ok(None) };
+        let members = cgroup.members()?;
+        cgroup.kill()?;
+        Ok(Some(members))
     }
 
-    fn wait_until_empty(&self, deadline: Instant) -> Result<()> {
-        let Some(cgroup) = &self.cgroup else { return Ok(()) };
-        if cgroup.wait_until_empty(deadline)? {
+    fn wait_until_over(&self, members: Option<Members<'_>>, deadline: Instant) -> Result<()> {
+        let Some(mut members) = members else { return Ok(()) };
+        if members.wait_until_over(deadline)? {
             return Ok(());
         }
-        let left = cgroup.processes()?;
+        let left = members.left();
         Err(Error::Timeout(format!("container {}: SIGKILL did not end {left:?}", self.id)))
     }
 }
@@ -101,9 +105,10 @@ pub(crate) fn end(stopping: &[Stopping], grace_period: Duration) -> Result<()> {
     let deadline = Instant::now() + grace_period;
     wait_for_all(stopping, deadline)?;
     // Children that outlived their container's first process have had the grace period too.
-    stopping.iter().try_for_each(Stopping::kill)?;
+    let killed = stopping.iter().map(|container| Ok((container, container.kill()?)));
+    let killed = killed.collect::<Result<Vec<_>>>()?;
     let deadline = Instant::now() + KILL_PATIENCE;
-    stopping.iter().try_for_each(|container| container.wait_until_empty(deadline))
+    killed.into_iter().try_for_each(|(container, left)| container.wait_until_over(left, deadline))
 }
 
 fn wait_for_all(stopping: &[Stopping], deadline: Instant) -> Result<()> {

@@ -21,7 +21,7 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     };
     if force == Force::No
         && let Some(cgroup) = own_cgroup(&locked.entry)?
-        && cgroup.is_populated()?
+        && !cgroup.is_over()?
     {
         let message = format!("cannot delete sandbox {id} that is not stopped: stop it first");
         return Err(Error::WrongState(message));

@@ -1,7 +1,7 @@
 //! Stops a sandbox: its containers first, all at once, and then pause.
 
 use super::{lock, members};
-use crate::cgroup::Cgroup;
+use crate::cgroup::Members;
 use crate::container::{Root, Stopping, ask, end, own_cgroup};
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
@@ -46,24 +46,25 @@ pub fn stop(root: &Root, id: &str, grace_period: Duration) -> Result<()> {
     }
     end(&stopping, grace_period)?;
     let Some(cgroup) = cgroup else { return Ok(()) };
+    let mut rest = cgroup.members()?;
     if let Some(pause) = pause {
-        ask_pause(pause.as_fd(), &cgroup)?;
+        ask_pause(pause.as_fd(), &mut rest)?;
     }
     // Whoever joined meanwhile, and pause if it did not hear.
     cgroup.kill()?;
-    if cgroup.wait_until_empty(Instant::now() + KILL_PATIENCE)? {
+    if rest.wait_until_over(Instant::now() + KILL_PATIENCE)? {
         return Ok(());
     }
-    let left = cgroup.processes()?;
+    let left = rest.left();
     Err(Error::Timeout(format!("sandbox {id}: SIGKILL did not end {left:?}")))
 }
 
 /// Lets pause end by itself. Its descriptor does not tell when it has: the end of a PID namespace
-/// is not over before its members are reaped, whoever their parents are. Its cgroup does.
-fn ask_pause(pause: BorrowedFd<'_>, cgroup: &Cgroup) -> Result<()> {
+/// is not over before its members are reaped, whoever their parents are.
+fn ask_pause(pause: BorrowedFd<'_>, rest: &mut Members<'_>) -> Result<()> {
     match process::pidfd_send_signal(pause, SIGTERM) {
         Err(error) if error.errno() == Errno::ESRCH => return Ok(()),
         sent => sent.doing(|| "SIGTERM to pause".to_owned())?,
     }
-    cgroup.wait_until_empty(Instant::now() + PAUSE_PATIENCE).map(drop)
+    rest.wait_until_over(Instant::now() + PAUSE_PATIENCE).map(drop)
 }

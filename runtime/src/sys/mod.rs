@@ -22,6 +22,7 @@ pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub mod start;
+pub(crate) mod stat;
 pub(crate) mod terminal;
 
 pub use error::{Error, Result};

@@ -23,6 +23,18 @@ pub(crate) fn any_changed(fds: &[BorrowedFd<'_>], deadline: Instant) -> Result<b
     Ok(poll(fds, PollFlags::POLLPRI, Some(deadline))?.contains(&true))
 }
 
+/// Waits until a file of cgroupfs has changed since it was last read, one of the processes of
+/// `pidfds` has ended, or `deadline` has passed.
+pub(crate) fn changed_or_ended<'a>(
+    fd: BorrowedFd<'_>,
+    pidfds: impl Iterator<Item = BorrowedFd<'a>>,
+    deadline: Instant,
+) -> Result<()> {
+    let change = PollFd::new(fd, PollFlags::POLLPRI);
+    let ends = pidfds.map(|pidfd| PollFd::new(pidfd, PollFlags::POLLIN));
+    wait([change].into_iter().chain(ends).collect(), Some(deadline)).map(drop)
+}
+
 /// What a descriptor is waited for to let happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interest {
