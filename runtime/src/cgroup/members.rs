@@ -14,7 +14,7 @@ const WATCHED: usize = 16;
 
 /// How long a process that is on its way out is waited for before it is looked at again: nothing
 /// tells that it has begun to wait for others.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The processes that are, or were, in a group or below it.
 ///

@@ -1,6 +1,7 @@
 //! Removes a group and all that is below it.
 
 use super::group::Cgroup;
+use super::members::LOOK_AGAIN;
 use super::{DEFAULT_PARENT, Hierarchy, Names, is_gone, relative, tree};
 use crate::error::{Doing, Error, Result};
 use crate::sys::{self, Errno, file};
@@ -38,11 +39,13 @@ impl Cgroup {
                     break;
                 }
             }
-            // Busy without a process means that a group was made in it just now: the next round
-            // finds that one.
-            if !self.wait_until_empty(deadline)? || Instant::now() >= deadline {
-                return Err(self.not_empty());
+            if !self.members()?.wait_until_over(deadline)? || Instant::now() >= deadline {
+                return Err(self.not_empty()?);
             }
+            // Busy without a process means that a group was made in it just now, which the next
+            // round finds; or that it is populated by what is over (see `Members`): the kernel lets
+            // it be removed in a moment, or when that is reaped.
+            self.wait_until_empty(deadline.min(Instant::now() + LOOK_AGAIN))?;
         }
         self.remove_default_parent().doing(doing)
     }
@@ -61,18 +64,19 @@ impl Cgroup {
         tolerate(file::rmdirat(root.as_fd(), &relative(DEFAULT_PARENT)))
     }
 
-    fn not_empty(&self) -> Error {
+    fn not_empty(&self) -> Result<Error> {
         let processes = self.processes().unwrap_or_default();
         let mut message = format!("cgroup {} cannot be removed: it still has ", self.path());
         if processes.is_empty() {
-            message.push_str("groups in it");
+            let what = if self.is_populated()? { "processes to be reaped" } else { "groups in it" };
+            message.push_str(what);
         }
         let shown: Vec<_> = processes.iter().take(NAMED).map(|pid| describe(*pid)).collect();
         message.push_str(&shown.join(", "));
         if processes.len() > NAMED {
             message.push_str(&format!(" and {} more", processes.len() - NAMED));
         }
-        Error::Timeout(message)
+        Ok(Error::Timeout(message))
     }
 }
 
