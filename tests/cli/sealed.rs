@@ -1,13 +1,13 @@
 //! The runtime's program, and the process that still is the runtime, are beyond a container's
 //! reach.
 
-use anyhow::Result;
-use serde_json::json;
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tests::{Bundle, Root, peapod};
+use tests::{Bundle, Root, file_with, peapod};
 
 #[test]
 fn init_does_not_run_from_the_file_of_the_runtime() -> Result<()> {
@@ -85,6 +85,35 @@ fn what_is_closed_of_stdio_is_the_null_device() -> Result<()> {
     let stdin = link_of_init(&root, &root.bundle(&["true"])?, &mut command, "fd/0")?;
     assert_eq!(stdin, PathBuf::from("/dev/null"));
     Ok(())
+}
+
+#[test]
+fn what_is_closed_of_stdio_is_the_null_device_for_the_program_as_well() -> Result<()> {
+    let root = Root::new()?;
+    let seen = root.file("seen");
+    fs::create_dir(&seen)?;
+    let seen = seen.to_str().context("path")?;
+    fs::set_permissions(seen, Permissions::from_mode(0o777))?;
+    let look = "seen=$(for fd in 0 1 2; do readlink /proc/$$/fd/$fd; done)";
+    let script = |name: &str| format!("{look}; echo \"$seen\" >{seen}/{name}");
+    let init = format!("{}; sleep 1000", script("init"));
+    let bundle = root.shell(&init)?.with_mount("bind", seen, seen, &["bind"]);
+    bundle.write()?;
+    let closed = r#"exec "$@" 0<&- 1>&- 2>&-"#;
+    let id = root.id("c");
+    let path = bundle.path().to_str().context("path")?;
+    let args = ["run", "--detach", "--bundle", path, &id];
+    root.start_by_shell(closed, &args)?.finish()?.ok()?;
+    let state: Value = serde_json::from_str(&root.run(&["state", &id])?.ok()?)?;
+    let pid = state["pid"].as_i64().context("pid")?;
+    let process = root.adopt(i32::try_from(pid)?)?;
+    root.start_by_shell(closed, &["exec", &id, "sh", "-c", &script("exec")])?.finish()?.ok()?;
+    let wanted = "/dev/null\n/dev/null\n/dev/null\n";
+    for name in ["init", "exec"] {
+        assert_eq!(file_with(&PathBuf::from(seen).join(name), wanted)?, wanted, "{name}");
+    }
+    root.run(&["delete", "--force", &id])?.ok()?;
+    process.wait().map(drop)
 }
 
 #[test]

@@ -4,10 +4,10 @@
 //! to report that it was passed: half of what is ours in the start of a process that lives for a
 //! millisecond.
 
-use super::file;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::stat::Mode;
 use std::os::fd::{BorrowedFd, IntoRawFd};
 
 /// Makes a function without arguments that returns an exit status the program's `main`.
@@ -34,8 +34,10 @@ pub fn prepare() {
     let _ready = nix::poll::poll(&mut polled, PollTimeout::ZERO);
     for fd in &polled {
         if fd.revents().is_some_and(|events| events.contains(PollFlags::POLLNVAL)) {
-            // The lowest number that is free is the one that is missing. Kept for good.
-            let _number = file::open(c"/dev/null", OFlag::O_RDWR).map(IntoRawFd::into_raw_fd);
+            // The lowest number that is free is the one that is missing. Kept for good, and by the
+            // container's program as well: its first file must not become its stdout either.
+            let opened = nix::fcntl::open(c"/dev/null", OFlag::O_RDWR, Mode::empty());
+            let _number = opened.map(IntoRawFd::into_raw_fd);
         }
     }
 }
