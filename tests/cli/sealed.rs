@@ -67,6 +67,33 @@ fn init_runs_from_memory_where_sealing_before_libc_fails() -> Result<()> {
 }
 
 #[test]
+fn init_does_not_run_from_memory_wherever_the_program_is() -> Result<()> {
+    let root = Root::new()?;
+    let bundle = root.bundle(&["true"])?;
+    for place in ["/run", "/tmp", "/dev/shm"] {
+        let directory = PathBuf::from(place).join(root.id("bin"));
+        fs::create_dir(&directory)?;
+        let program = directory.join("peapod");
+        let exe = copy_program(&program).and_then(|()| {
+            let mut command = Command::new(&program);
+            link_of_init(&root, &bundle, command.stdin(Stdio::null()), "exe")
+        });
+        fs::remove_dir_all(&directory)?;
+        assert_eq!(exe?, PathBuf::from("/peapod"), "{place}");
+        root.run(&["delete", "--force", &root.id("c")])?.ok()?;
+    }
+    Ok(())
+}
+
+/// By another process: a fork of this one that still had the file open for writing would make its
+/// execution fail (ETXTBSY).
+fn copy_program(to: &Path) -> Result<()> {
+    let copied = Command::new("cp").arg(peapod()?).arg(to).status()?;
+    ensure!(copied.success(), "cp");
+    Ok(())
+}
+
+#[test]
 fn a_forged_claim_to_be_sealed_is_not_believed() -> Result<()> {
     let root = Root::new()?;
     let mut command = Command::new(peapod()?);

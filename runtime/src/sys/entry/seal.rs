@@ -4,7 +4,7 @@
 //! with the mount or the file leads to one that can be written to, and it costs no memory.
 
 use super::arch::syscall;
-use super::{Stack, TOKEN};
+use super::{Stack, TOKEN, Text};
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 
@@ -19,9 +19,9 @@ const FSMOUNT_CLOEXEC: usize = 1;
 /// Read-only, no setuid, no devices.
 const ATTRIBUTES: usize = 0x1 | 0x2 | 0x4;
 
-/// Any directory that the program is not in: one layer alone is refused, and layers must not
-/// overlap.
-const OTHER_LAYER: &CStr = c"/run";
+/// One layer alone is refused, and layers must not overlap: the other one is this, and, for a
+/// program that is in or below it, the second.
+const OTHER_LAYERS: (&CStr, &CStr) = (c"/run", c"/dev");
 
 /// Who has more variables than this gets the slow way.
 const MOST_VARIABLES: usize = 1000;
@@ -32,7 +32,7 @@ pub(super) fn execute(stack: Stack) -> Option<()> {
     let (directory, name) = own_path(path.as_mut_ptr().cast())?;
     let exe = {
         let layer = Fd::open(AT_FDCWD, directory, DIRECTORY)?;
-        let other = Fd::open(AT_FDCWD, OTHER_LAYER.as_ptr().cast(), DIRECTORY)?;
+        let other = Fd::open(AT_FDCWD, other_layer(Text(directory)), DIRECTORY)?;
         let mount = overlay(&layer, &other)?;
         Fd::open(mount.0, name, (libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_CLOEXEC) as usize)?
     };
@@ -64,6 +64,12 @@ fn own_path(space: *mut u8) -> Option<(*const u8, *const u8)> {
         }
     }
     None
+}
+
+fn other_layer(directory: Text) -> *const u8 {
+    let (usual, second) = OTHER_LAYERS;
+    let is_below = directory.is("/run", 0) || directory.is("/run", b'/');
+    if is_below { second.as_ptr().cast() } else { usual.as_ptr().cast() }
 }
 
 fn overlay(layer: &Fd, other: &Fd) -> Option<Fd> {
