@@ -177,6 +177,35 @@ fn init_holds_nothing_of_the_host_while_it_waits() -> Result<()> {
 }
 
 #[test]
+fn init_keeps_nothing_of_the_environment_of_its_creator() -> Result<()> {
+    const SECRET: &str = "what-nobody-may-know";
+    let root = Root::new()?;
+    let bundle = root.bundle(&["true"])?.with("/process/env", json!(["PATH=/bin"]));
+    for mode in ["alone", "shared", "nested"] {
+        let id = root.id(mode);
+        let mut command = Command::new(peapod()?);
+        command.env("SECRET", SECRET).env("_AFTER", SECRET).stdin(Stdio::null());
+        command.arg("--root").arg(root.state()).arg("create").arg("--bundle").arg(bundle.path());
+        let pid_file = root.file(&format!("{mode}.pid"));
+        command.arg("--pid-file").arg(&pid_file);
+        let pod = match mode {
+            "alone" => None,
+            _ => Some(root.sandbox(&format!("pod-{mode}"), &["--pid", mode])?),
+        };
+        if let Some(pod) = &pod {
+            command.args(["--sandbox", &pod.id]);
+        }
+        bundle.write()?;
+        assert!(command.arg(&id).status()?.success(), "{command:?}");
+        let process = root.adopt(fs::read_to_string(pid_file)?.parse()?)?;
+        let environment = fs::read(format!("/proc/{}/environ", process.pid))?;
+        assert!(environment.iter().all(|&byte| byte == 0), "{mode}: {environment:?}");
+        root.run(&["delete", "--force", &id])?.ok()?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_script_whose_interpreter_is_the_runtime_itself_gets_nowhere() -> Result<()> {
     // CVE-2019-5736: `#!/proc/self/exe` made the runtime execute its own file inside the container,
     // with libraries of the container's choice.

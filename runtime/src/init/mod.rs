@@ -26,7 +26,7 @@ use crate::link::{Failure, Step, ToInit, ToParent};
 use crate::plan::{Plan, Shape};
 use crate::sys::file::Kept;
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
-use crate::sys::{Result, namespace, process};
+use crate::sys::{Result, environment, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -116,8 +116,10 @@ impl<'a> Init<'a> {
     /// Does everything, up to and including exec; this process never returns to its caller.
     ///
     /// First it lets go of what it has from its parent but does not need: how that handles signals,
-    /// and descriptors, above all those of locks, which would be held as long as this one lives.
+    /// its environment, in which a caller may have secrets, and descriptors, above all those of
+    /// locks. All of that would be there as long as this one lives.
     pub(crate) fn run(&self, keep: &mut Kept) -> ! {
+        environment::wipe();
         let ready =
             process::reset_signals().and_then(|()| keep.close_others(gate::first_to_close(self)));
         let error = match ready.and_then(|()| self.become_the_program()) {

@@ -9,6 +9,7 @@ pub(crate) mod bpf;
 pub(crate) mod descriptor;
 pub(crate) mod directory;
 pub(crate) mod entry;
+pub(crate) mod environment;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod identity;
