@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -42,6 +44,30 @@ fn the_foreground_passes_on_what_is_typed_and_what_is_said() -> Result<()> {
     assert!(shown.starts_with("hello\r\n"), "{shown:?}");
     assert_eq!(running.finish()?.status.code(), Some(9));
     assert!(!terminal.is_raw()?);
+    Ok(())
+}
+
+/// What runs between the start of the program and the moment from which on the terminal is served
+/// is a hook, which ends when the program has asked for the size.
+#[test]
+fn the_terminal_has_its_size_before_the_program_runs() -> Result<()> {
+    let root = Root::new()?;
+    let terminal = Terminal::open(24, 80)?;
+    let log = root.file("log");
+    fs::create_dir(&log)?;
+    mkfifo(&log.join("size"), Mode::S_IRWXU)?;
+    let log = log.to_str().context("path")?;
+    let hook = format!("read size <{log}/size; echo $size >{log}/seen");
+    let hook = json!([{ "path": "/bin/sh", "args": ["sh", "-c", hook] }]);
+    let bundle = on_terminal(&root, &format!("stty size >{log}/size"))?
+        .with_mount("bind", log, log, &["bind"])
+        .with("/process/user", json!({ "uid": 0, "gid": 0 }))
+        .with("/hooks/poststart", hook);
+    bundle.write()?;
+    let path = bundle.path().to_str().context("path")?.to_owned();
+    let running = root.start_on(&terminal, &["run", "--bundle", &path, &root.id("c")])?;
+    assert_eq!(running.finish()?.status.code(), Some(0));
+    assert_eq!(fs::read_to_string(format!("{log}/seen"))?, "24 80\n");
     Ok(())
 }
 

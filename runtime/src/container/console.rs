@@ -3,7 +3,8 @@
 
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Plan, Stdio};
-use crate::sys::{socket, terminal};
+use crate::sys::terminal::{self, Size};
+use crate::sys::{descriptor, socket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -52,9 +53,10 @@ impl Console {
         }
     }
 
-    /// Passes a new terminal on; gives it back if it is for this process.
+    /// Passes a new terminal on; gives it back if it is for this process. From here on it has its
+    /// size: the program, which may ask for that at once, does not run yet.
     pub(super) fn give(&self, plan: &Plan, terminal: OwnedFd) -> Result<Option<OwnedFd>> {
-        if let Stdio::Terminal(Some(size)) = plan.process.stdio {
+        if let Some(size) = self.size(plan) {
             terminal::set_size(terminal.as_fd(), size)
                 .doing(|| "process.consoleSize".to_owned())?;
         }
@@ -64,6 +66,20 @@ impl Console {
                 let sent = socket::send_descriptor(socket.as_fd(), NAME, terminal.as_fd());
                 sent.doing(|| "--console-socket".to_owned()).map(|()| None)
             }
+        }
+    }
+}
+
+impl Console {
+    /// Where this process is at a terminal, the program's is as large as that.
+    fn size(&self, plan: &Plan) -> Option<Size> {
+        let ours = match self {
+            Self::Here => terminal::size_of(descriptor::stdio()[0]).ok(),
+            Self::There(_) => None,
+        };
+        match plan.process.stdio {
+            Stdio::Terminal(asked) => ours.or(asked),
+            Stdio::Inherited | Stdio::Closed => None,
         }
     }
 }
