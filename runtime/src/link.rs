@@ -103,6 +103,7 @@ pub(crate) enum Step {
     Sysctls,
     ReadonlyPaths,
     MaskedPaths,
+    Listening,
     Session,
     Cwd,
     Identity,
@@ -115,7 +116,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::Clone,
         Self::Namespaces,
         Self::Time,
@@ -135,6 +136,7 @@ impl Step {
         Self::Sysctls,
         Self::ReadonlyPaths,
         Self::MaskedPaths,
+        Self::Listening,
         Self::Session,
         Self::Cwd,
         Self::Identity,

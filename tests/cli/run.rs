@@ -132,6 +132,19 @@ fn descriptors_are_kept_if_the_caller_says_so() -> Result<()> {
     let shell = format!("{open} LISTEN_PID=$$ LISTEN_FDS=2 exec \"$@\"");
     let output = root.start_by_shell(&shell, &args)?.finish()?.ok()?;
     assert_eq!(output, "0\n1\n2\n3\n4\n5\nkept\n2 1 1\n");
+    // In a PID namespace of a pod it is another pid.
+    for mode in ["shared", "nested"] {
+        let pod = root.sandbox(mode, &["--pid", mode])?;
+        let id = root.id(&format!("c-{mode}"));
+        let args = ["run", "--sandbox", &pod.id, "--bundle", path, &id];
+        let output = root.start_by_shell(&shell, &args)?.finish()?.ok()?;
+        let told = output.lines().last().context("nothing told")?;
+        let [number, told, own] = told.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{output}")
+        };
+        assert_eq!((number, told), ("2", own), "{mode}");
+        assert_eq!(own == "1", mode == "nested");
+    }
     // They are another process's.
     let shell = format!("{open} LISTEN_PID=1 LISTEN_FDS=2 exec \"$@\"");
     let output = root.start_by_shell(&shell, &args)?.finish()?.ok()?;

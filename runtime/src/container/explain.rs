@@ -37,6 +37,7 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Sysctls => listed("linux.sysctl", plan.sysctls.get(item).map(|(path, _)| path)),
         Step::ReadonlyPaths => listed("linux.readonlyPaths", plan.readonly_paths.get(item)),
         Step::MaskedPaths => listed("linux.maskedPaths", plan.masked_paths.get(item)),
+        Step::Listening => "LISTEN_PID".to_owned(),
         Step::Session => "starting a session".to_owned(),
         Step::Cwd => format!("process.cwd: {:?}", plan.process.cwd.path),
         Step::Identity => "process.user and process.capabilities".to_owned(),

@@ -51,7 +51,7 @@ pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
 pub(super) fn first_to_close(init: &Init<'_>) -> RawFd {
     match init.plan.process.stdio {
         Stdio::Inherited | Stdio::Terminal(_) => {
-            AFTER_STDERR.saturating_add_unsigned(init.plan.process.preserved)
+            AFTER_STDERR.saturating_add_unsigned(init.plan.process.preserved.number())
         }
         Stdio::Closed => 0,
     }

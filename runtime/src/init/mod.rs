@@ -12,6 +12,7 @@ mod gate;
 mod home;
 mod hooks;
 mod identity;
+mod listening;
 mod mounts;
 mod namespaces;
 mod place;
@@ -81,7 +82,8 @@ const ENTER: [(Step, Run); 8] = [
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 11] = [
+const FINISH: [(Step, Run); 12] = [
+    (Step::Listening, listening::tell_pid),
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
     (Step::Seccomp, filter::load_privileged),

@@ -115,6 +115,12 @@ pub(crate) struct Descriptors {
     pub(crate) others: u32,
 }
 
+impl Descriptors {
+    pub(crate) fn number(self) -> u32 {
+        self.listening.saturating_add(self.others)
+    }
+}
+
 impl Plan {
     /// Decides everything. `bundle` is absolute: relative paths of config.json start there.
     pub(crate) fn build(

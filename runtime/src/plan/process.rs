@@ -17,8 +17,8 @@ use std::str::FromStr;
 pub(crate) struct Process {
     pub(crate) executable: Executable,
     pub(crate) stdio: Stdio,
-    /// How many descriptors after those it keeps.
-    pub(crate) preserved: u32,
+    /// The descriptors after those that it keeps.
+    pub(crate) preserved: Descriptors,
     pub(crate) argv: Strings,
     pub(crate) envp: Strings,
     /// The user whose home directory init adds to the environment, which has none.
@@ -96,7 +96,7 @@ impl Process {
         Ok(Self {
             executable: Executable::Search(candidates(args, env)?),
             stdio: stdio(process)?,
-            preserved: 0,
+            preserved: Descriptors::default(),
             argv: strings("process.args", args)?,
             envp: environment(env, has_home)?,
             home: (!has_home).then(|| user.uid()),
@@ -143,6 +143,9 @@ impl Identity {
     }
 }
 
+/// `LISTEN_PID=` and a number.
+const LISTEN_PID_ROOM: usize = 32;
+
 /// The longest path of a home directory, and `HOME=` before it.
 const HOME_ROOM: usize = 4096;
 
@@ -158,15 +161,12 @@ fn environment(env: &[String], has_home: bool) -> Result<Strings> {
 impl Process {
     /// Keeps these descriptors, and tells of those that systemd listens on (`sd_listen_fds(3)`).
     pub(super) fn preserve(&mut self, descriptors: Descriptors) -> Result<()> {
-        let Descriptors { listening, others } = descriptors;
-        self.preserved = listening + others;
-        if listening == 0 {
-            return Ok(());
-        }
-        let told = [format!("LISTEN_FDS={listening}"), "LISTEN_PID=1".to_owned()];
-        let told: Result<Vec<_>> = told.iter().map(|text| c_string("LISTEN_FDS", text)).collect();
+        self.preserved = descriptors;
+        let Descriptors { listening: listening @ 1.., .. } = descriptors else { return Ok(()) };
+        let told = c_string("LISTEN_FDS", &format!("LISTEN_FDS={listening}"))?;
         let envp = std::mem::take(&mut self.envp);
-        self.envp = envp.and(told?);
+        // The pid that goes with it is not known before there is one.
+        self.envp = envp.and(vec![told]).with_room(LISTEN_PID_ROOM);
         Ok(())
     }
 }

@@ -4,8 +4,8 @@ use super::PidMode;
 use crate::error::{Error, Result};
 use crate::plan::seccomp::Filter;
 use crate::plan::{
-    CgroupPlan, Executable, Hooks, IdMaps, Identity, Mount, Namespaces, Parameter, Plan, Process,
-    Root, Shape, Source, Stdio, Target, User,
+    CgroupPlan, Descriptors, Executable, Hooks, IdMaps, Identity, Mount, Namespaces, Parameter,
+    Plan, Process, Root, Shape, Source, Stdio, Target, User,
 };
 use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
@@ -101,7 +101,7 @@ fn process() -> Result<Process> {
     Ok(Process {
         executable: Executable::Pause,
         stdio: Stdio::Closed,
-        preserved: 0,
+        preserved: Descriptors::default(),
         // The number of the descriptor that it tells its readiness on.
         argv: Strings::new(vec![c"pause".to_owned(), c"3".to_owned()]),
         // Empty: the initial stack stays within one page.

@@ -206,42 +206,52 @@ pub(crate) fn exit_code(status: WaitStatus) -> u8 {
 pub(crate) struct Strings {
     owned: Vec<CString>,
     pointers: Vec<Cell<*const libc::c_char>>,
-    /// Room for one more, which is not known yet.
+    /// Room for those that are not known yet, and how much of it is taken.
     room: Vec<Cell<u8>>,
+    taken: Cell<usize>,
+    added: Cell<usize>,
 }
 
 impl Strings {
     pub(crate) fn new(owned: Vec<CString>) -> Self {
-        // Two at the end: the first may yet become a string, the second is the end.
-        let ends = [std::ptr::null(); 2];
+        // The last one is the end; those before it may yet become strings.
+        let ends = [std::ptr::null(); Self::MOST_ADDED + 1];
         let pointers = owned.iter().map(|s| s.as_ptr()).chain(ends).map(Cell::new).collect();
-        Self { owned, pointers, room: Vec::new() }
+        Self { owned, pointers, ..Self::default() }
     }
 
-    /// With room for one more string of at most `len` bytes.
-    pub(crate) fn with_room(self, len: usize) -> Self {
-        Self { room: vec![Cell::new(0); len + 1], ..self }
+    /// How many strings may be added to those that are known at first.
+    const MOST_ADDED: usize = 2;
+
+    /// With room for one more string, of at most `len` bytes.
+    pub(crate) fn with_room(mut self, len: usize) -> Self {
+        self.room.resize(self.room.len() + len + 1, Cell::new(0));
+        self
     }
 
-    /// With more strings at the end.
+    /// With more strings at the end. Nothing has been added yet.
     pub(crate) fn and(self, more: Vec<CString>) -> Self {
-        let room = self.room.len();
-        let all = Self::new(self.owned.into_iter().chain(more).collect());
-        if room == 0 { all } else { all.with_room(room - 1) }
+        let Self { owned, room, .. } = self;
+        Self { room, ..Self::new(owned.into_iter().chain(more).collect()) }
     }
 
     /// Adds the string that `parts` make, where there is room for it. It allocates nothing.
     pub(crate) fn add(&self, parts: [&[u8]; 2]) -> Result<()> {
         let bytes = || parts.into_iter().flatten().copied();
-        if bytes().count() >= self.room.len() || bytes().any(|byte| byte == 0) {
+        let room = self.room.get(self.taken.get()..).unwrap_or_default();
+        let at = self.owned.len() + self.added.get();
+        let len = bytes().count();
+        if len >= room.len() || self.added.get() == Self::MOST_ADDED || bytes().any(|b| b == 0) {
             return Err(Error::new("execve", format_args!("no room"), Errno::ENAMETOOLONG));
         }
-        for (to, from) in self.room.iter().zip(bytes().chain([0])) {
+        for (to, from) in room.iter().zip(bytes().chain([0])) {
             to.set(from);
         }
-        if let Some(end) = self.pointers.get(self.owned.len()) {
-            end.set(self.room.as_ptr().cast());
+        if let Some(end) = self.pointers.get(at) {
+            end.set(room.as_ptr().cast());
         }
+        self.taken.set(self.taken.get() + len + 1);
+        self.added.set(self.added.get() + 1);
         Ok(())
     }
 
@@ -329,6 +339,11 @@ mod tests {
         strings.add([b"HOME=", b"/x"]).unwrap();
         assert_eq!(read(&strings), ["A=1", "B", "HOME=/x"]);
         assert!(Strings::new(Vec::new()).add([b"", b""]).is_err());
+        let strings = Strings::new(Vec::new()).with_room(3).with_room(3);
+        strings.add([b"A=", b"1"]).unwrap();
+        strings.add([b"B=", b"2"]).unwrap();
+        assert!(strings.add([b"", b""]).is_err());
+        assert_eq!(read(&strings), ["A=1", "B=2"]);
     }
 
     #[test]
