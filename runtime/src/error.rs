@@ -52,15 +52,11 @@ pub enum Error {
     /// The process that was to become the container's could not.
     #[error("{step}")]
     Init {
-        /// What it was doing, with the values of the plan.
+        /// What it was doing, with the values of the plan; or how it ended.
         step: String,
-        /// The system call that failed.
-        source: sys::Error,
+        /// The system call that failed; `None` if it ended before it could say why.
+        source: Option<sys::Error>,
     },
-
-    /// The process that was to become the container's ended before it could say why.
-    #[error("container init ended while it was set up: {0}")]
-    InitEnded(String),
 
     /// A hook failed: which, how, and the end of what it said.
     #[error("{0}")]
@@ -84,6 +80,12 @@ impl Error {
         reason: impl Into<String>,
     ) -> Self {
         Self::InvalidSpec { field: field.into(), value: value.to_string(), reason: reason.into() }
+    }
+
+    /// An [`Error::Init`] of a process that ended before it could say why.
+    pub(crate) fn init_ended(how: &str) -> Self {
+        let step = format!("container init ended while it was set up: {how}");
+        Self::Init { step, source: None }
     }
 
     /// An [`Error::Unsupported`].

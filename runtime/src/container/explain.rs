@@ -50,7 +50,7 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Seccomp => "linux.seccomp".to_owned(),
         Step::Exec => format!("exec {:?}", program(plan)),
     };
-    Error::Init { step, source: failure.error }
+    Error::Init { step, source: Some(failure.error) }
 }
 
 fn named(field: &str, target: Option<&Target>) -> String {
@@ -86,5 +86,5 @@ pub(super) fn explain_exec(failure: &Failure) -> Error {
         Step::Seccomp => "linux.seccomp",
         _ => "exec failed",
     };
-    Error::Init { step: step.to_owned(), source: failure.error }
+    Error::Init { step: step.to_owned(), source: Some(failure.error) }
 }

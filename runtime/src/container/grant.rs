@@ -73,7 +73,7 @@ fn is_denied(error: &sys::Error) -> bool {
 pub(super) fn blame_memory(error: Error, cgroup: &NewCgroup) -> Error {
     if cgroup.oom_kills().is_ok_and(|kills| kills > 0) {
         let reason = "container init was OOM-killed (memory limit too low?)";
-        return Error::InitEnded(reason.to_owned());
+        return Error::init_ended(reason);
     }
     error
 }

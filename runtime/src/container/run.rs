@@ -116,7 +116,7 @@ pub fn exit_code_of(error: &Error) -> u8 {
     const NOT_FOUND: u8 = 127;
     const NOT_EXECUTABLE: u8 = 126;
     match error {
-        Error::Init { source, .. } if source.call() == "execve" => {
+        Error::Init { source: Some(source), .. } if source.call() == "execve" => {
             if source.errno() == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE }
         }
         _ => 1,

@@ -141,7 +141,7 @@ impl Spawned {
                 Some((ToParent::HookFailed(failure), _)) => {
                     return Err(hooks::explain(Some(&plan.hooks), &failure));
                 }
-                None => return Err(Error::InitEnded(self.how_it_ended()?)),
+                None => return Err(Error::init_ended(&self.how_it_ended()?)),
             }
         }
     }
@@ -192,13 +192,13 @@ impl Spawned {
     /// Tells init that the container exists. From here on it lives without this process.
     pub(super) fn release(mut self) -> Result<Released> {
         ToInit::Created.send(self.link()?).doing(|| "the link to init".to_owned())?;
-        let closed = || Error::InitEnded("the link was closed".to_owned());
+        let closed = || Error::init_ended("the link was closed");
         let child = self.children.pop().ok_or_else(closed)?;
         self.link.take().map(|link| Released { link, child }).ok_or_else(closed)
     }
 
     fn link(&self) -> Result<BorrowedFd<'_>> {
-        let closed = || Error::InitEnded("the link was closed".to_owned());
+        let closed = || Error::init_ended("the link was closed");
         self.link.as_ref().map(AsFd::as_fd).ok_or_else(closed)
     }
 
@@ -240,7 +240,7 @@ impl Released {
             return Err(Error::Timeout(format!("no sign of life within {READY_PATIENCE:?}")));
         }
         match socket::recv(ready.as_fd(), &mut [0]).doing(doing)? {
-            0 => Err(Error::InitEnded("the program ended at once".to_owned())),
+            0 => Err(Error::init_ended("the program ended at once")),
             _ => Ok(()),
         }
     }

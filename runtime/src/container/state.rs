@@ -187,7 +187,7 @@ impl State {
 
     /// It has its first process now.
     pub(crate) fn created(&mut self, pid: i32) -> Result<()> {
-        let ended = || Error::InitEnded(format!("process {pid} is gone"));
+        let ended = || Error::init_ended(&format!("process {pid} is gone"));
         self.init = Some(Identity::of(pid).ok_or_else(ended)?);
         self.phase = Phase::Created;
         Ok(())
