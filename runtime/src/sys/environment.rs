@@ -20,8 +20,9 @@ pub(crate) fn wipe() {
         }
         // SAFETY: a C string, and its end is not passed.
         while unsafe { place.read() } != 0 {
-            // SAFETY: the string is on the stack that the kernel has made, which may be written;
-            // no other thread reads it, and who reads it later finds an empty one.
+            // SAFETY: the string is on the stack that the kernel has made, or where setenv has put
+            // it, and either may be written; no other thread reads it, and who reads it later finds
+            // an empty one.
             unsafe { place.write_volatile(0) };
             place = place.wrapping_add(1);
         }
