@@ -5,7 +5,8 @@
 //! left when the root is dropped is deleted. Every wait is on a descriptor and has a deadline.
 //!
 //! Tests need root and a cgroup v2 tree; `scripts/test.sh` gives them both. The environment names
-//! the programs: `PEAPOD`, `PEAPOD_BUNDLES`, `PEAPOD_TEST_PROGRAMS`.
+//! the programs: `PEAPOD`, `PEAPOD_BUNDLES`, `PEAPOD_TEST_PROGRAMS`, and `RUNTIME` where another
+//! runtime is put to the same tests.
 
 mod bundle;
 mod cgroup;
@@ -16,14 +17,16 @@ mod process;
 mod root;
 mod run;
 mod sandbox;
+mod trace;
 mod wait;
 
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
-pub use machine::{peapod, program, skipped};
+pub use machine::{is_long, is_peapod, peapod, program, runtime, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
+pub use trace::{Call, Fault, Traced};
 pub use wait::{DEADLINE, file_with, readable};

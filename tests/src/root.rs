@@ -6,6 +6,7 @@ use crate::container::Container;
 use crate::process::{Process, reap_all};
 use crate::run::{Output, Running};
 use crate::sandbox::Sandbox;
+use crate::trace::{self, Fault, Traced};
 use crate::{leftovers, machine};
 use anyhow::{Context, Result, ensure};
 use nix::sys::prctl::set_child_subreaper;
@@ -97,11 +98,38 @@ impl Root {
     ///
     /// When it cannot be run.
     pub fn start(&self, args: &[&str]) -> Result<Running> {
-        let mut command = Command::new(machine::peapod()?);
+        self.start_command(Command::new(machine::runtime()?), args)
+    }
+
+    fn start_command(&self, mut command: Command, args: &[&str]) -> Result<Running> {
         command.arg("--root").arg(self.state()).args(args);
         let number = self.next();
         let file = |kind: &str| self.file(&format!("{number}.{kind}"));
         Running::start(&mut command, file("stdout"), file("stderr"))
+    }
+
+    /// Runs `peapod` with this root, traced, and does `fault` to it. What lives on is adopted.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be traced, or does not end.
+    pub fn trace(&self, args: &[&str], fault: Fault) -> Result<Traced> {
+        self.trace_with(args, None, fault)
+    }
+
+    /// The same, and traces a process beside it.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be traced, or does not end.
+    pub fn trace_with(&self, args: &[&str], beside: Option<i32>, fault: Fault) -> Result<Traced> {
+        let mut command = Command::new(machine::runtime()?);
+        trace::allow(&mut command);
+        let traced = trace::run(|| self.start_command(command, args), beside, fault)?;
+        for process in trace::open_alive(&traced.alive)? {
+            self.processes().push(Arc::new(process));
+        }
+        Ok(traced)
     }
 
     /// Tries to create a container.

@@ -61,6 +61,7 @@ pub struct Running {
     pub(crate) stdout: PathBuf,
     /// Where its complaints go.
     pub(crate) stderr: PathBuf,
+    is_reaped: bool,
 }
 
 /// Held while a program is started or written: a fork that has, for a moment, a copy of the
@@ -82,7 +83,7 @@ impl Running {
         command.stderr(File::options().create_new(true).append(true).open(&stderr)?);
         let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
         let process = Process::open(child.id().cast_signed())?;
-        Ok(Self { command: name, child, process, stdout, stderr })
+        Ok(Self { command: name, child, process, stdout, stderr, is_reaped: false })
     }
 
     /// Sends it a signal.
@@ -102,6 +103,12 @@ impl Running {
     pub fn finish(mut self) -> Result<Output> {
         ensure!(self.process.ends_within(DEADLINE)?, "no end after {DEADLINE:?}: {self:?}");
         let status = self.child.wait()?;
+        self.finish_as(status)
+    }
+
+    /// What it left behind, if somebody else has waited for its end.
+    pub(crate) fn finish_as(mut self, status: ExitStatus) -> Result<Output> {
+        self.is_reaped = true;
         Ok(Output {
             command: self.command.clone(),
             status,
@@ -113,7 +120,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Neither does anything to one that was waited for.
+        if self.is_reaped {
+            return;
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -11,10 +11,11 @@ pub(super) enum Format {
     Json,
 }
 
+/// Prints JSON, as a whole or not at all.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    Ok(writeln!(out)?)
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(std::io::stdout().lock().write_all(&text)?)
 }
 
 /// Prints rows in columns as wide as their widest cell.
