@@ -14,6 +14,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rerun-if-changed={}", pause.join(source).display());
     }
 
+    // Where the program begins: runtime/src/sys/entry. Named as undefined too, or the linker would
+    // not look for it in the library.
+    for argument in ["--entry=peapod_start", "--undefined=peapod_start"] {
+        println!("cargo::rustc-link-arg-bins=-Wl,{argument}");
+    }
+
     // The version is the package's, which cargo has put into the environment for rustc to find.
     let mut rustc = Command::new(env::var("RUSTC")?);
     rustc

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# bench.sh [--rounds N] [--peers DIR]: create + start + delete of /bin/true, peapod against crun, runc and, where YOUKI
-# names its program, youki. Fails if peapod takes more than half of crun's wall or CPU time.
+# bench.sh [--rounds N] [--peers DIR]: create + start + delete of /bin/true, exec and state, peapod against crun, runc
+# and, where YOUKI names its program, youki. Fails if peapod takes a larger part of crun's time than it promises.
 #
 # All run the same bundle in the same place: the peers' root (see peers.sh) on this kernel, in a private mount namespace
 # with a pure cgroup v2 tree, state and bundle on tmpfs. The bundle asks for no resources, since the tree may have no
@@ -29,11 +29,16 @@ busiest() {
 
 # Inside the peers' root: everything but the programs is on its tmpfs.
 if [[ -n ${BENCH_PROGRAM:-} ]]; then
-    mkdir -p /run/bench/bundle
-    cp -a "$repo/bundles/hello/rootfs" /run/bench/bundle/
-    jq '.process.args = ["/bin/true"]' "$repo/bundles/hello/config.json" >/run/bench/bundle/config.json
+    bundle() {
+        mkdir -p "/run/bench/bundles/$1"
+        cp -a "$repo/bundles/hello/rootfs" "/run/bench/bundles/$1/"
+        jq '.process.args = $ARGS.positional' "$repo/bundles/hello/config.json" \
+            --args "${@:2}" >"/run/bench/bundles/$1/config.json"
+    }
+    bundle ends /bin/true
+    bundle stays /bin/sleep 1000000
     read -ra runtimes <<<"$BENCH_RUNTIMES"
-    exec "$BENCH_PROGRAM" "$rounds" /run/bench/bundle /run/bench "${runtimes[@]}"
+    exec "$BENCH_PROGRAM" "$rounds" /run/bench/bundles /run/bench "${runtimes[@]}"
 fi
 
 "$repo/scripts/build.sh" --dist
@@ -42,7 +47,7 @@ fi
 need top=procps
 programs=$(products dist)
 
-say "create + start + delete of /bin/true"
+say "create + start + delete, exec of /bin/true, state"
 note "machine: $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1), $(nproc) CPUs, Linux $(uname -r)"
 note "load average: $(cut -d ' ' -f 1-3 /proc/loadavg); busy besides: $(busiest)"
 status=0

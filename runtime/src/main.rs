@@ -1,20 +1,22 @@
 //! `peapod`, the program: parse, run, exit code. It alone prints errors.
 #![forbid(unsafe_code)]
+#![no_main]
 
 mod cli;
 
 use std::io::Write;
-use std::process::ExitCode;
 
-fn main() -> ExitCode {
+peapod::program!(run);
+
+fn run() -> i32 {
     match cli::run(std::env::args_os().collect()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             // One line, whatever an error text may have in it; and nobody to tell if
             // stderr is closed.
             let text = format!("{error:#}").replace('\n', " ");
             let _printed = writeln!(std::io::stderr(), "peapod: {text}");
-            ExitCode::FAILURE
+            1
         }
     }
 }

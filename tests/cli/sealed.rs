@@ -5,7 +5,9 @@ use anyhow::Result;
 use serde_json::json;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use tests::{Root, peapod};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tests::{Bundle, Root, peapod};
 
 #[test]
 fn init_does_not_run_from_the_file_of_the_runtime() -> Result<()> {
@@ -33,6 +35,55 @@ fn what_init_runs_from_cannot_be_written() -> Result<()> {
     assert!(error.raw_os_error().is_some_and(|number| refused.contains(&number)), "{error}");
     let error = fs::write(&exe, "#!/bin/sh\n").unwrap_err();
     assert!(error.raw_os_error().is_some_and(|number| refused.contains(&number)), "{error}");
+    Ok(())
+}
+
+/// Creates a container by `command`, which has everything but its arguments; answers with what its
+/// first process has at `/proc/PID/NAME`.
+fn link_of_init(
+    root: &Root,
+    bundle: &Bundle,
+    command: &mut Command,
+    name: &str,
+) -> Result<PathBuf> {
+    bundle.write()?;
+    let pid_file = root.file("pid");
+    command.arg("--root").arg(root.state()).arg("create").arg("--pid-file").arg(&pid_file);
+    command.arg("--bundle").arg(bundle.path()).arg(root.id("c"));
+    assert!(command.status()?.success(), "{command:?}");
+    let process = root.adopt(fs::read_to_string(pid_file)?.parse()?)?;
+    Ok(fs::read_link(format!("/proc/{}/{name}", process.pid))?)
+}
+
+#[test]
+fn init_runs_from_memory_where_sealing_before_libc_fails() -> Result<()> {
+    let root = Root::new()?;
+    let mut command = Command::new(peapod()?);
+    // More variables than the first attempt has room for.
+    command.envs((0..1100).map(|number| (format!("V{number}"), "x"))).stdin(Stdio::null());
+    let exe = link_of_init(&root, &root.bundle(&["true"])?, &mut command, "exe")?;
+    assert!(exe.to_string_lossy().starts_with("/memfd:peapod"), "{exe:?}");
+    Ok(())
+}
+
+#[test]
+fn a_forged_claim_to_be_sealed_is_not_believed() -> Result<()> {
+    let root = Root::new()?;
+    let mut command = Command::new(peapod()?);
+    let file = fs::metadata(peapod()?)?;
+    command.env("_PEAPOD_SEALED", format!("{}:{}", file.dev(), file.ino())).stdin(Stdio::null());
+    let exe = link_of_init(&root, &root.bundle(&["true"])?, &mut command, "exe")?;
+    assert!(exe.to_string_lossy().starts_with("/memfd:peapod"), "{exe:?}");
+    Ok(())
+}
+
+#[test]
+fn what_is_closed_of_stdio_is_the_null_device() -> Result<()> {
+    let root = Root::new()?;
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"exec "$0" "$@" 0<&- 1>&- 2>&-"#]).arg(peapod()?);
+    let stdin = link_of_init(&root, &root.bundle(&["true"])?, &mut command, "fd/0")?;
+    assert_eq!(stdin, PathBuf::from("/dev/null"));
     Ok(())
 }
 

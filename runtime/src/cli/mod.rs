@@ -10,10 +10,10 @@ mod start;
 mod state;
 mod stop;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use anyhow::{Result, bail};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use output::{Format, print_json, table, warn};
-use peapod::container::{Root, ensure_sealed};
+use peapod::container::{Root, ensure_sealed, needs_sealing};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,53 +21,72 @@ use std::time::Duration;
 /// An OCI runtime that knows pods.
 #[derive(Debug, Parser)]
 #[command(name = "peapod", version, subcommand_required = true)]
-struct Arguments {
+struct Globals {
     /// The directory that holds the state of all containers
     #[arg(long, global = true, value_name = "DIR", default_value = "/run/peapod")]
     root: PathBuf,
-
-    #[command(subcommand)]
-    verb: Verb,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    Create(create::Arguments),
-    Start(start::Arguments),
-    State(state::Arguments),
-    Kill(kill::Arguments),
-    Stop(stop::Arguments),
-    Delete(delete::Arguments),
-    List(list::Arguments),
-    Sandbox(sandbox::Arguments),
+/// A verb: its name, what it takes, and what it does.
+struct Verb {
+    name: &'static str,
+    arguments: fn(Command) -> Command,
+    run: fn(&ArgMatches, &Root) -> Result<()>,
 }
+
+/// The verb whose file has the same name.
+macro_rules! verb {
+    ($name:ident) => {
+        Verb {
+            name: stringify!($name),
+            arguments: $name::Arguments::augment_args,
+            run: |matches, root| $name::Arguments::from_arg_matches(matches)?.run(root),
+        }
+    };
+}
+
+const VERBS: [Verb; 8] = [
+    verb!(create),
+    verb!(start),
+    verb!(state),
+    verb!(kill),
+    verb!(stop),
+    verb!(delete),
+    verb!(list),
+    verb!(sandbox),
+];
 
 /// Parses the command line and does what it says.
 pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
-    // Before parsing, which would be done twice otherwise. An argument that only looks like the
-    // verb costs a millisecond.
-    if args.iter().any(|arg| arg == "create") {
+    if args.iter().any(|argument| needs_sealing(argument)) {
         ensure_sealed()?;
     }
-    let arguments = match Arguments::try_parse_from(args) {
-        Ok(arguments) => arguments,
+    let matches = match command(&args).try_get_matches_from(args) {
+        Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
             error.print()?;
             return Ok(());
         }
         Err(error) => return Err(usage(&error)),
     };
-    let root = Root::open(&arguments.root)?;
-    match arguments.verb {
-        Verb::Create(verb) => verb.run(&root),
-        Verb::Start(verb) => verb.run(&root),
-        Verb::State(verb) => verb.run(&root),
-        Verb::Kill(verb) => verb.run(&root),
-        Verb::Stop(verb) => verb.run(&root),
-        Verb::Delete(verb) => verb.run(&root),
-        Verb::List(verb) => verb.run(&root),
-        Verb::Sandbox(verb) => verb.run(&root),
+    let root = Root::open(&Globals::from_arg_matches(&matches)?.root)?;
+    let Some((name, arguments)) = matches.subcommand() else { bail!("a command is needed") };
+    match VERBS.iter().find(|verb| verb.name == name) {
+        Some(verb) => (verb.run)(arguments, &root),
+        None => bail!("no such command: {name:?}"),
     }
+}
+
+/// What clap is told. Only the verbs that stand among the arguments, or all where none does:
+/// describing all takes as long as a simple verb itself.
+fn command(args: &[OsString]) -> Command {
+    let is_named = |verb: &&Verb| args.iter().any(|argument| argument == verb.name);
+    let mut named: Vec<_> = VERBS.iter().filter(is_named).collect();
+    if named.is_empty() {
+        named = VERBS.iter().collect();
+    }
+    Globals::command()
+        .subcommands(named.into_iter().map(|verb| (verb.arguments)(Command::new(verb.name))))
 }
 
 /// clap's message in one line: `main` prints errors, and prints them all alike.

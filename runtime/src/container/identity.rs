@@ -1,10 +1,12 @@
 //! Which process it is: a number alone may have been given to another one since.
 
 use crate::error::{Doing, Result};
+use crate::sys::file::{self, OFlag};
 use crate::sys::{Errno, process};
-use procfs::process::Process;
-use procfs::sys::kernel::random;
+use procfs::FromRead;
+use procfs::process::Stat;
 use serde::{Deserialize, Serialize};
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// A process, told apart from every other that has, had or will have its number.
@@ -47,12 +49,24 @@ impl Identity {
 }
 
 fn start_time(pid: i32) -> Option<u64> {
-    Some(Process::new(pid).ok()?.stat().ok()?.starttime)
+    let stat = read(&format!("/proc/{pid}/stat"))?;
+    Some(Stat::from_read(stat.as_slice()).ok()?.starttime)
 }
 
 fn boot_id() -> Option<String> {
-    random::boot_id().ok()
+    let id = String::from_utf8(read("/proc/sys/kernel/random/boot_id")?).ok()?;
+    Some(id.trim_end().to_owned())
 }
+
+/// Not by procfs' own readers: those look for the kernel's version first, and each verb comes by
+/// here.
+fn read(path: &str) -> Option<Vec<u8>> {
+    let path = CString::new(path).ok()?;
+    file::read_to_end(file::open(&path, OFlag::O_RDONLY).ok()?, LIMIT).ok()
+}
+
+/// More than either file has.
+const LIMIT: usize = 4096;
 
 #[cfg(test)]
 mod tests {

@@ -29,7 +29,7 @@ pub(crate) use grant::oom_score_of;
 pub use kill::{Target, kill};
 pub use list::{Row, list};
 pub use root::Root;
-pub use seal::ensure_sealed;
+pub use seal::{ensure_sealed, needs_sealing};
 pub use start::start;
 pub(crate) use state::{Kind, own_cgroup};
 pub use state::{Report, State, Status, state};

@@ -221,7 +221,8 @@ pub(crate) fn write_all(file: &mut File, bytes: &[u8]) -> Result<()> {
 /// Reads a file to its end; `EFBIG` if it has more than `limit` bytes.
 pub(crate) fn read_to_end(fd: OwnedFd, limit: usize) -> Result<Vec<u8>> {
     let number = fd.as_raw_fd();
-    let mut bytes = Vec::new();
+    // Room for most files at once: growing from nothing takes a system call for each doubling.
+    let mut bytes = Vec::with_capacity(4096);
     File::from(fd)
         .take(limit as u64 + 1)
         .read_to_end(&mut bytes)

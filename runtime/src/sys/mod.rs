@@ -5,6 +5,7 @@
 //! text inline, so that a process between clone and exec may fail with the same words as any other.
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
+pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod identity;
@@ -14,6 +15,7 @@ pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod seccomp;
 pub(crate) mod socket;
+pub mod start;
 
 pub use error::{Error, Result};
 pub use nix::errno::Errno;

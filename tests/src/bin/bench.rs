@@ -1,10 +1,11 @@
-//! Times create, start and delete of a container, runtime against runtime:
-//! `bench ROUNDS BUNDLE STATE NAME=PROGRAM...`. The bundle's process must end by itself.
+//! Times what runtimes do, one against the other: `bench ROUNDS BUNDLES STATE NAME=PROGRAM...`.
+//! BUNDLES has two: `ends`, whose process ends by itself, and `stays`, whose process does not.
 //!
 //! Runtimes take turns, so that whatever else the machine does meets them alike. Each turn is a
-//! process of its own (`bench turn PROGRAM BUNDLE STATE`), so that its children's rusage is that of
-//! one turn: the three commands, whatever they left behind, and the container.
-//! The first runtime fails the benchmark if it takes more than half of what the second does.
+//! process of its own (`bench turn …`), so that its children's rusage is that of one turn: create,
+//! start and delete of a container, with all that they leave behind and the container itself; then
+//! `exec` of /bin/true in a container that runs, and its `state`.
+//! The first runtime fails the benchmark if it takes more of the second one's time than promised.
 
 use std::{
     env,
@@ -28,8 +29,15 @@ use nix::{
     unistd::{Pid, alarm},
 };
 
-/// What the first runtime may take of the second one's median.
-const ALLOWED: f64 = 0.5;
+type Measure = fn(&Turn) -> f64;
+
+/// What the first runtime may take of the second one's time.
+const PROMISES: [(&str, Measure, f64); 4] = [
+    ("create + start + delete, wall", |turn| turn.wall, 0.5),
+    ("create + start + delete, CPU", |turn| turn.cpu, 0.3),
+    ("exec, CPU", |turn| turn.exec_cpu, 0.4),
+    ("state, CPU", |turn| turn.state_cpu, 0.25),
+];
 
 /// How long a turn may last, in seconds, before SIGALRM ends it.
 const DEADLINE: u32 = 60;
@@ -39,17 +47,27 @@ fn main() -> Result<ExitCode> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match &args[..] {
         ["turn", program, bundle, state] => {
-            let turn = Turn::measure(program, Path::new(bundle), Path::new(state))?;
-            writeln!(io::stdout(), "{turn}")?;
+            let place = Place { program, bundle: Path::new(bundle), state: Path::new(state) };
+            writeln!(io::stdout(), "{}", place.turn()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        [rounds, bundle, state, runtimes @ ..] if runtimes.len() >= 2 => {
+        [rounds, bundles, state, runtimes @ ..] if runtimes.len() >= 2 => {
+            // What outlives its runtime must be reaped here.
+            prctl::set_child_subreaper(true)?;
             let runtimes = runtimes.iter().map(|runtime| Runtime::parse(runtime));
             let mut runtimes: Vec<_> = runtimes.collect::<Result<_>>()?;
-            play(rounds.parse()?, bundle, state, &mut runtimes)?;
+            let state = Path::new(state);
+            for runtime in &runtimes {
+                runtime.begin(Path::new(bundles), state)?;
+            }
+            let played = play(rounds.parse()?, Path::new(bundles), state, &mut runtimes);
+            for runtime in &runtimes {
+                runtime.end(state)?;
+            }
+            played?;
             report(&runtimes)
         }
-        _ => bail!("usage: bench ROUNDS BUNDLE STATE NAME=PROGRAM NAME=PROGRAM..."),
+        _ => bail!("usage: bench ROUNDS BUNDLES STATE NAME=PROGRAM NAME=PROGRAM..."),
     }
 }
 
@@ -67,7 +85,25 @@ impl Runtime {
         Ok(Self { name: name.to_owned(), program: program.to_owned(), turns: Vec::new() })
     }
 
-    fn values(&self, value: fn(&Turn) -> f64) -> Values {
+    fn place<'a>(&'a self, bundle: &'a Path, state: &'a Path) -> Place<'a> {
+        Place { program: &self.program, bundle, state }
+    }
+
+    /// Starts the container that stays.
+    fn begin(&self, bundles: &Path, state: &Path) -> Result<()> {
+        let (bundle, state) = (bundles.join("stays"), state.join(&self.name));
+        fs::create_dir_all(&state)?;
+        let place = self.place(&bundle, &state);
+        run(place.verb("create").arg("--bundle").arg(&bundle).arg(STAYS))?;
+        run(place.verb("start").arg(STAYS)).map(drop)
+    }
+
+    fn end(&self, state: &Path) -> Result<()> {
+        let state = state.join(&self.name);
+        run(self.place(&state, &state).verb("delete").arg("--force").arg(STAYS)).map(drop)
+    }
+
+    fn values(&self, value: Measure) -> Values {
         let mut values: Vec<f64> = self.turns.iter().map(value).collect();
         values.sort_by(f64::total_cmp);
         Values(values)
@@ -92,7 +128,10 @@ impl Values {
     }
 }
 
-/// What one container cost. Times in milliseconds, sizes in KiB.
+/// The container that stays, by its id.
+const STAYS: &str = "stays";
+
+/// What one turn cost. Times in milliseconds, sizes in KiB.
 #[derive(Debug, Default)]
 struct Turn {
     create: f64,
@@ -101,60 +140,87 @@ struct Turn {
     /// From `create` to the end of `delete`, the container's own end between them.
     wall: f64,
     cpu: f64,
+    exec: f64,
+    exec_cpu: f64,
+    state: f64,
+    state_cpu: f64,
     /// The largest process of all.
     peak: f64,
     /// The container's first process while it waits for `start`.
     waiting: f64,
 }
 
-impl Turn {
-    fn measure(program: &str, bundle: &Path, state: &Path) -> Result<Self> {
+/// Where a turn happens.
+struct Place<'a> {
+    program: &'a str,
+    bundle: &'a Path,
+    state: &'a Path,
+}
+
+impl Place<'_> {
+    fn verb(&self, name: &str) -> Command {
+        let mut command = Command::new(self.program);
+        command.arg("--root").arg(self.state.join("root")).arg(name);
+        command
+    }
+
+    fn turn(&self) -> Result<Turn> {
         alarm::set(DEADLINE);
         // The container outlives the command that made it: its exit must be seen, and counted,
         // here.
         prctl::set_child_subreaper(true)?;
-        let root = state.join("root");
-        let pid_file = state.join("pid");
-        let verb = |name: &str| {
-            let mut command = Command::new(program);
-            command.arg("--root").arg(&root).arg(name);
-            command
-        };
-        let mut turn = Self::default();
-        let mut create = verb("create");
-        create.arg("--bundle").arg(bundle).arg("--pid-file").arg(&pid_file).arg("bench");
+        let mut turn = Turn::default();
+        self.life(&mut turn)?;
+        let before = cpu()?;
+        turn.exec = run(self.verb("exec").arg(STAYS).arg("/bin/true"))?;
+        turn.exec_cpu = cpu()? - before;
+        let before = cpu()?;
+        turn.state = run(self.verb("state").arg(STAYS))?;
+        turn.state_cpu = cpu()? - before;
+        turn.peak = float(getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss())?;
+        Ok(turn)
+    }
+
+    fn life(&self, turn: &mut Turn) -> Result<()> {
+        let pid_file = self.state.join("pid");
+        let mut create = self.verb("create");
+        create.arg("--bundle").arg(self.bundle).arg("--pid-file").arg(&pid_file).arg("bench");
         turn.create = run(&mut create)?;
         let pid = fs::read_to_string(&pid_file).context("the pid file")?.trim().parse()?;
         turn.waiting = resident(pid)?;
 
-        turn.start = run(verb("start").arg("bench"))?;
+        turn.start = run(self.verb("start").arg("bench"))?;
         let started = Instant::now();
         waitpid(Pid::from_raw(pid), None).context("waiting for the container")?;
         let ran = milliseconds(started.elapsed());
 
-        turn.delete = run(verb("delete").arg("bench"))?;
+        turn.delete = run(self.verb("delete").arg("bench"))?;
         turn.wall = turn.create + turn.start + ran + turn.delete;
         while waitpid(None, None) != Err(Errno::ECHILD) {}
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-        turn.cpu = float(cpu)? / 1000.0;
-        turn.peak = float(usage.max_rss())?;
-        Ok(turn)
+        turn.cpu = cpu()?;
+        Ok(())
     }
+}
 
+impl Turn {
     fn parse(line: &str) -> Result<Self> {
         let fields: Vec<f64> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-        let [create, start, delete, wall, cpu, peak, waiting] = fields[..] else {
+        let [create, start, delete, wall, cpu, exec, exec_cpu, state, state_cpu, peak, waiting] =
+            fields[..]
+        else {
             bail!("a turn said {line:?}");
         };
-        Ok(Self { create, start, delete, wall, cpu, peak, waiting })
+        let life = Self { create, start, delete, wall, cpu, ..Self::default() };
+        Ok(Self { exec, exec_cpu, state, state_cpu, peak, waiting, ..life })
     }
 }
 
 impl fmt::Display for Turn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { create, start, delete, wall, cpu, peak, waiting } = self;
-        write!(f, "{create} {start} {delete} {wall} {cpu} {peak} {waiting}")
+        let Self { create, start, delete, wall, cpu, .. } = self;
+        let Self { exec, exec_cpu, state, state_cpu, peak, waiting, .. } = self;
+        write!(f, "{create} {start} {delete} {wall} {cpu} ")?;
+        write!(f, "{exec} {exec_cpu} {state} {state_cpu} {peak} {waiting}")
     }
 }
 
@@ -165,6 +231,13 @@ fn run(command: &mut Command) -> Result<f64> {
     let took = milliseconds(started.elapsed());
     ensure!(status.success(), "{command:?}: {status}");
     Ok(took)
+}
+
+/// The CPU time of all children that were reaped, and of theirs.
+fn cpu() -> Result<f64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let cpu = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Ok(float(cpu)? / 1000.0)
 }
 
 fn milliseconds(duration: Duration) -> f64 {
@@ -183,13 +256,12 @@ fn resident(pid: i32) -> Result<f64> {
     Ok(size.parse()?)
 }
 
-fn play(rounds: usize, bundle: &str, state: &str, runtimes: &mut [Runtime]) -> Result<()> {
+fn play(rounds: usize, bundles: &Path, state: &Path, runtimes: &mut [Runtime]) -> Result<()> {
     for round in 0..=rounds {
         for runtime in &mut *runtimes {
-            let state = Path::new(state).join(&runtime.name);
-            fs::create_dir_all(&state)?;
             let mut command = Command::new("/proc/self/exe");
-            command.arg("turn").arg(&runtime.program).arg(bundle).arg(&state);
+            command.arg("turn").arg(&runtime.program);
+            command.arg(bundles.join("ends")).arg(state.join(&runtime.name));
             let output = command.stderr(Stdio::inherit()).output()?;
             ensure!(output.status.success(), "{}: {}", runtime.name, output.status);
             let turn = Turn::parse(&String::from_utf8(output.stdout)?)?;
@@ -202,36 +274,57 @@ fn play(rounds: usize, bundle: &str, state: &str, runtimes: &mut [Runtime]) -> R
     Ok(())
 }
 
-/// Prints the table and the verdict.
+const TIMES: [(&str, Measure); 9] = [
+    ("create", |turn| turn.create),
+    ("start", |turn| turn.start),
+    ("delete", |turn| turn.delete),
+    ("c+s+d", |turn| turn.wall),
+    ("CPU", |turn| turn.cpu),
+    ("exec", |turn| turn.exec),
+    ("CPU", |turn| turn.exec_cpu),
+    ("state", |turn| turn.state),
+    ("CPU", |turn| turn.state_cpu),
+];
+
+/// Prints the table and the verdicts.
 fn report(runtimes: &[Runtime]) -> Result<ExitCode> {
     let [subject, yardstick, ..] = runtimes else { bail!("two runtimes at least") };
     let mut text = String::new();
     let rounds = subject.turns.len();
-    writeln!(text, "times: ms, median (minimum) of {rounds} rounds. resident KiB: the largest")?;
-    writeln!(text, "process of all (peak), and the container's while it waits for start (init)")?;
-    writeln!(
-        text,
-        "{:<8}{:>17}{:>17}{:>17}{:>17}{:>17}{:>9}{:>9}",
-        "", "create", "start", "delete", "wall", "cpu", "peak", "init"
-    )?;
+    writeln!(text, "times: ms, median (minimum) of {rounds} rounds; c+s+d is create, start, the")?;
+    writeln!(text, "container's end and delete; a CPU column belongs to what is left of it.")?;
+    writeln!(text, "resident KiB: the largest process of all (peak), and the container's while")?;
+    writeln!(text, "it waits for start (init)")?;
+    write!(text, "{:<8}", "")?;
+    for (name, _) in TIMES {
+        write!(text, "{name:>15}")?;
+    }
+    writeln!(text, "{:>7}{:>7}", "peak", "init")?;
     for runtime in runtimes {
         write!(text, "{:<8}", runtime.name)?;
-        let times: [fn(&Turn) -> f64; 5] =
-            [|t| t.create, |t| t.start, |t| t.delete, |t| t.wall, |t| t.cpu];
-        for time in times {
+        for (_, time) in TIMES {
             let values = runtime.values(time);
-            write!(text, "{:>9.2} ({:>5.2})", values.median(), values.least())?;
+            write!(text, "{:>7.2} ({:>5.2})", values.median(), values.least())?;
         }
         let [peak, init] = [runtime.values(|t| t.peak), runtime.values(|t| t.waiting)];
-        writeln!(text, "{:>9.0}{:>9.0}", peak.most(), init.median())?;
+        writeln!(text, "{:>7.0}{:>7.0}", peak.most(), init.median())?;
     }
-    let ratio = |of: fn(&Turn) -> f64| subject.values(of).median() / yardstick.values(of).median();
-    let [wall, cpu] = [ratio(|t| t.wall), ratio(|t| t.cpu)];
-    let kept = wall <= ALLOWED && cpu <= ALLOWED;
-    let verdict = if kept { "kept" } else { "NOT kept" };
-    let (subject, yardstick) = (&subject.name, &yardstick.name);
-    writeln!(text, "{subject} / {yardstick}: wall {wall:.2}, cpu {cpu:.2}")?;
-    writeln!(text, "promised: at most {ALLOWED} of both: {verdict}")?;
+    writeln!(text, "{} / {}, medians of the ratios round by round:", subject.name, yardstick.name)?;
+    let mut kept = true;
+    for (name, value, allowed) in PROMISES {
+        let ratio = ratio(subject, yardstick, value);
+        kept &= ratio <= allowed;
+        let verdict = if ratio <= allowed { "kept" } else { "NOT kept" };
+        writeln!(text, "   {name:<32}{ratio:.2}  promised: at most {allowed}: {verdict}")?;
+    }
     io::stdout().write_all(text.as_bytes())?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Of pairs of turns that were played one after the other, so that both met the same machine.
+fn ratio(subject: &Runtime, yardstick: &Runtime, value: Measure) -> f64 {
+    let pairs = subject.turns.iter().zip(&yardstick.turns);
+    let mut ratios: Vec<f64> = pairs.map(|(one, other)| value(one) / value(other)).collect();
+    ratios.sort_by(f64::total_cmp);
+    Values(ratios).median()
 }
