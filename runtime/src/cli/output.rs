@@ -32,10 +32,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> Result<()> {
     Ok(())
 }
 
+/// Prints warnings, each in one write. That nobody hears them is no error: what was asked for has
+/// been done.
 pub(super) fn warn(warnings: &[String]) -> Result<()> {
-    let mut out = std::io::stderr().lock();
-    for warning in warnings {
-        writeln!(out, "peapod: warning: {warning}")?;
-    }
+    let text: String =
+        warnings.iter().map(|warning| format!("peapod: warning: {warning}\n")).collect();
+    let _heard = std::io::stderr().lock().write_all(text.as_bytes());
     Ok(())
 }
