@@ -9,6 +9,7 @@ use crate::sandbox::Sandbox;
 use crate::trace::{self, Fault, Traced};
 use crate::{leftovers, machine};
 use anyhow::{Context, Result, ensure};
+use crate::wait::DEADLINE;
 use nix::sys::prctl::set_child_subreaper;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -228,6 +229,47 @@ impl Root {
         let process = Arc::new(Process::open(pid)?);
         self.processes().push(Arc::clone(&process));
         Ok(process)
+    }
+
+    /// Adopts every process in a cgroup of this root's, whoever has started it.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` cannot be read.
+    pub fn adopt_all(&self) -> Result<()> {
+        for pid in leftovers::processes(&self.mark)? {
+            // It may end while it is looked at.
+            if let Ok(process) = Process::open(pid) {
+                self.processes().push(Arc::new(process));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all processes that were started here have ended, or the deadline is over.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be waited for.
+    pub fn reap_what_ends(&self) -> Result<()> {
+        for process in self.processes().iter() {
+            process.ends_within(DEADLINE)?;
+        }
+        Ok(())
+    }
+
+    /// Removes by hand whatever is left of what was created here: of a runtime that has failed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        self.adopt_all()?;
+        leftovers::remove_cgroups(&self.mark)?;
+        for entry in fs::read_dir(self.state())? {
+            fs::remove_dir_all(entry?.path())?;
+        }
+        self.reap()
     }
 
     /// Reaps every process that was started here; all must have ended or be about to.

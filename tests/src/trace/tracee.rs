@@ -161,7 +161,10 @@ impl<'a> Tracer<'a> {
                 if self.fault.number() == Some(self.calls.len()) {
                     match self.fault {
                         Fault::KillCaller(_) => kill(pid, Signal::SIGKILL)?,
-                        Fault::KillProgram(_) => kill(self.program, Signal::SIGKILL)?,
+                        // It may have ended before.
+                        Fault::KillProgram(_) => {
+                            no_longer_there(kill(self.program, Signal::SIGKILL))?;
+                        }
                         Fault::Fail(_, errno) => {
                             skip_call(pid)?;
                             tracee.fails = Some(errno);
