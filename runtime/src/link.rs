@@ -8,6 +8,8 @@
 //! create                     init                        start
 //!   | ---- clone -------------> |                           |
 //!   |                           | (every step of the plan)  |
+//!   | <------- a request ------ |                           |
+//!   | -------- Continue ------> |                           |
 //!   | <------ Ready, or Failed  |                           |
 //!   | (limits, state)           |                           |
 //!   | ------- Created --------> |                           |
@@ -25,6 +27,9 @@ use std::os::fd::BorrowedFd;
 /// What a process on its way to be the container's says to its parent.
 #[derive(Debug)]
 pub(crate) enum ToParent {
+    /// This process's descriptor of that number is the other end of the program's terminal. It
+    /// stays open until the parent has taken it and says `Continue`.
+    Terminal(i32),
     /// All is done but what `start` asks for.
     Ready,
     /// A step failed, and this process ends.
@@ -34,6 +39,8 @@ pub(crate) enum ToParent {
 /// What such a process is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ToInit {
+    /// What was asked for is done.
+    Continue,
     /// The state says that the container exists: from now on wait at the gate.
     Created,
     /// Execute the program.
@@ -56,12 +63,15 @@ pub(crate) struct Failure {
 pub(crate) enum Step {
     Clone,
     Namespaces,
+    Keyring,
     Loopback,
     Names,
     Root,
     Mounts,
     Devices,
     Pivot,
+    Terminal,
+    Home,
     Sysctls,
     ReadonlyPaths,
     MaskedPaths,
@@ -76,15 +86,18 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 22] = [
         Self::Clone,
         Self::Namespaces,
+        Self::Keyring,
         Self::Loopback,
         Self::Names,
         Self::Root,
         Self::Mounts,
         Self::Devices,
         Self::Pivot,
+        Self::Terminal,
+        Self::Home,
         Self::Sysctls,
         Self::ReadonlyPaths,
         Self::MaskedPaths,
@@ -107,6 +120,8 @@ const READY: u8 = 1;
 const FAILED: u8 = 2;
 const CREATED: u8 = 3;
 const GO: u8 = 4;
+const CONTINUE: u8 = 5;
+const TERMINAL: u8 = 6;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -114,6 +129,11 @@ impl ToParent {
         let len = match self {
             Self::Ready => {
                 packet[0] = READY;
+                HEADER
+            }
+            Self::Terminal(number) => {
+                packet[0] = TERMINAL;
+                packet[4..8].copy_from_slice(&number.to_le_bytes());
                 HEADER
             }
             Self::Failed(failure) => failure.encode(&mut packet),
@@ -125,7 +145,9 @@ impl ToParent {
     pub(crate) fn receive(socket: BorrowedFd<'_>) -> sys::Result<Option<(Self, i32)>> {
         let mut packet = [0; PACKET];
         let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
+        let number = [packet[4], packet[5], packet[6], packet[7]];
         Ok(match packet[0] {
+            TERMINAL if len == HEADER => Some((Self::Terminal(i32::from_le_bytes(number)), pid)),
             READY if len == HEADER => Some((Self::Ready, pid)),
             FAILED => Failure::decode(&packet[..len]).map(|failure| (Self::Failed(failure), pid)),
             _ => None,
@@ -136,6 +158,7 @@ impl ToParent {
 impl ToInit {
     pub(crate) fn send(self, socket: BorrowedFd<'_>) -> sys::Result<()> {
         let kind = match self {
+            Self::Continue => CONTINUE,
             Self::Created => CREATED,
             Self::Go => GO,
         };
@@ -147,6 +170,7 @@ impl ToInit {
         let mut packet = [0; 1];
         socket::recv(socket, &mut packet)?;
         Ok(match packet[0] {
+            CONTINUE => Some(Self::Continue),
             CREATED => Some(Self::Created),
             GO => Some(Self::Go),
             _ => None,

@@ -10,13 +10,13 @@ peapod::program!(run);
 
 fn run() -> i32 {
     match cli::run(std::env::args_os().collect()) {
-        Ok(()) => 0,
-        Err(error) => {
+        Ok(code) => code.into(),
+        Err(cli::Failed { code, error }) => {
             // One line, whatever an error text may have in it; and nobody to tell if
             // stderr is closed.
             let text = format!("{error:#}").replace('\n', " ");
             let _printed = writeln!(std::io::stderr(), "peapod: {text}");
-            1
+            code.into()
         }
     }
 }

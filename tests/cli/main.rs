@@ -2,10 +2,12 @@
 
 mod create;
 mod delete;
+mod exec;
 mod inside;
 mod interrupted;
 mod kill;
 mod list;
+mod run;
 mod sandbox;
 mod sealed;
 mod start;

@@ -134,7 +134,6 @@ fn what_this_version_cannot_do_is_refused() -> Result<()> {
     let hook = json!([{ "path": "/bin/true" }]);
     for (field, name, value) in [
         ("/hooks/poststop", "hooks", hook),
-        ("/process/terminal", "process.terminal", json!(true)),
         ("/process/apparmorProfile", "process.apparmorProfile", json!("x")),
         ("/process/selinuxLabel", "process.selinuxLabel", json!("a:b:c:d")),
         ("/linux/seccomp/defaultAction", "linux.seccomp", json!("SCMP_ACT_ERRNO")),

@@ -70,6 +70,11 @@ impl Hierarchy {
             opened => Ok(Some(opened.doing(doing)?).filter(|cgroup| cgroup.id() == id)),
         }
     }
+
+    /// The directory of any group, ours or not.
+    pub(crate) fn open_path(&self, path: &str) -> sys::Result<OwnedFd> {
+        file::open_beneath(self.root.as_fd(), &relative(path), OFlag::O_PATH | OFlag::O_DIRECTORY)
+    }
 }
 
 /// A path from the root of the hierarchy, taken apart. There is at least one name in it.

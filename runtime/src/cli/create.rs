@@ -8,6 +8,13 @@ use std::path::PathBuf;
 /// Create a container from a bundle
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What `create` and `run` have in common.
+#[derive(Debug, clap::Args)]
+pub(super) struct Shared {
     /// The name of the new container
     id: String,
 
@@ -22,19 +29,41 @@ pub(super) struct Arguments {
     /// Run in the namespaces and the cgroup of this sandbox
     #[arg(long, value_name = "ID")]
     sandbox: Option<String>,
+
+    /// Send its terminal to whoever listens at this socket
+    #[arg(long, value_name = "PATH")]
+    console_socket: Option<PathBuf>,
+
+    /// Pass on this many descriptors after stderr
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    preserve_fds: u32,
+
+    /// Enter the root by chroot, which a ramdisk needs, and not by `pivot_root`
+    #[arg(long)]
+    no_pivot: bool,
+
+    /// Keep the session keyring of the caller
+    #[arg(long)]
+    no_new_keyring: bool,
+}
+
+impl Shared {
+    pub(super) fn request(&self) -> Create<'_> {
+        Create {
+            id: &self.id,
+            bundle: &self.bundle,
+            sandbox: self.sandbox.as_deref(),
+            pid_file: self.pid_file.as_deref(),
+            console_socket: self.console_socket.as_deref(),
+            preserve_fds: self.preserve_fds,
+            no_pivot: self.no_pivot,
+            no_new_keyring: self.no_new_keyring,
+        }
+    }
 }
 
 impl Arguments {
     pub(super) fn run(&self, root: &Root) -> Result<()> {
-        let warnings = create(
-            root,
-            &Create {
-                id: &self.id,
-                bundle: &self.bundle,
-                sandbox: self.sandbox.as_deref(),
-                pid_file: self.pid_file.as_deref(),
-            },
-        )?;
-        warn(&warnings)
+        warn(&create(root, &self.shared.request())?)
     }
 }

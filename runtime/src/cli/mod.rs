@@ -2,15 +2,17 @@
 
 mod create;
 mod delete;
+mod exec;
 mod kill;
 mod list;
 mod output;
+mod run;
 mod sandbox;
 mod start;
 mod state;
 mod stop;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use output::{Format, print_json, table, warn};
 use peapod::container::{Root, ensure_sealed, needs_sealing};
@@ -31,7 +33,7 @@ struct Globals {
 struct Verb {
     name: &'static str,
     arguments: fn(Command) -> Command,
-    run: fn(&ArgMatches, &Root) -> Result<()>,
+    run: fn(&ArgMatches, &Root) -> Result<u8, Failed>,
 }
 
 /// The verb whose file has the same name.
@@ -40,14 +42,16 @@ macro_rules! verb {
         Verb {
             name: stringify!($name),
             arguments: $name::Arguments::augment_args,
-            run: |matches, root| $name::Arguments::from_arg_matches(matches)?.run(root),
+            run: |matches, root| $name::Arguments::from_arg_matches(matches)?.run(root).code(),
         }
     };
 }
 
-const VERBS: [Verb; 8] = [
+const VERBS: [Verb; 10] = [
     verb!(create),
     verb!(start),
+    verb!(run),
+    verb!(exec),
     verb!(state),
     verb!(kill),
     verb!(stop),
@@ -56,8 +60,38 @@ const VERBS: [Verb; 8] = [
     verb!(sandbox),
 ];
 
-/// Parses the command line and does what it says.
-pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
+/// Why nothing came of it, and the exit code that says so.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) code: u8,
+    pub(crate) error: anyhow::Error,
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { code: 1, error: error.into() }
+    }
+}
+
+/// What a verb comes to: nothing but that it is done, or the exit code of a program.
+trait Outcome {
+    fn code(self) -> Result<u8, Failed>;
+}
+
+impl Outcome for Result<()> {
+    fn code(self) -> Result<u8, Failed> {
+        Ok(self.map(|()| 0)?)
+    }
+}
+
+impl Outcome for Result<u8, Failed> {
+    fn code(self) -> Result<u8, Failed> {
+        self
+    }
+}
+
+/// Parses the command line and does what it says; answers with the exit code.
+pub(crate) fn run(args: Vec<OsString>) -> Result<u8, Failed> {
     if args.iter().any(|argument| needs_sealing(argument)) {
         ensure_sealed()?;
     }
@@ -65,15 +99,17 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<()> {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
             error.print()?;
-            return Ok(());
+            return Ok(0);
         }
-        Err(error) => return Err(usage(&error)),
+        Err(error) => return Err(usage(&error).into()),
     };
     let root = Root::open(&Globals::from_arg_matches(&matches)?.root)?;
-    let Some((name, arguments)) = matches.subcommand() else { bail!("a command is needed") };
-    match VERBS.iter().find(|verb| verb.name == name) {
-        Some(verb) => (verb.run)(arguments, &root),
-        None => bail!("no such command: {name:?}"),
+    let verb = matches.subcommand().and_then(|(name, arguments)| {
+        VERBS.iter().find(|verb| verb.name == name).map(|verb| (verb, arguments))
+    });
+    match verb {
+        Some((verb, arguments)) => (verb.run)(arguments, &root),
+        None => Err(anyhow!("a command is needed").into()),
     }
 }
 

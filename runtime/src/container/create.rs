@@ -1,16 +1,18 @@
 //! Creates a container: everything but the execution of its program.
 
+use super::console::{Console, Detach};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State};
-use super::{Root, gate, grant, pidfile};
+use super::{Root, descriptors, gate, grant, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::{CgroupPlan, Facts, Options, Plan};
+use crate::plan::{CgroupPlan, Facts, Options, Plan, Switch};
 use crate::spec;
+use crate::sys::process::Child;
 use oci_spec::runtime::Spec;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,14 @@ pub struct Create<'a> {
     pub sandbox: Option<&'a str>,
     /// Where its pid is written to.
     pub pid_file: Option<&'a Path>,
+    /// Where its terminal is sent to.
+    pub console_socket: Option<&'a Path>,
+    /// How many descriptors after stdio its program keeps.
+    pub preserve_fds: u32,
+    /// Whether it enters its root by chroot: from a ramdisk nothing can pivot.
+    pub no_pivot: bool,
+    /// Whether it keeps the session keyring of the caller.
+    pub no_new_keyring: bool,
 }
 
 /// Creates a container, which then waits for [`start`](super::start()). Answers with what it
@@ -35,28 +45,55 @@ pub struct Create<'a> {
 ///
 /// Every error of this library; whichever it is, nothing of the container is left.
 pub fn create(root: &Root, request: &Create<'_>) -> Result<Vec<String>> {
+    create_for(root, request, Detach::Yes).map(|created| created.warnings)
+}
+
+/// A container that was created, with its first process and its terminal.
+#[derive(Debug)]
+pub(super) struct Created {
+    pub(super) up: Up,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Creates a container for a caller that stays, or one that does not.
+pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> Result<Created> {
     let bundle = absolute(request.bundle)?;
     let spec = spec::load(&bundle)?;
     let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
-    let options = Options { sandbox: sandbox.as_ref().map(Membership::sharing) };
+    let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    let console = Console::open(&plan, request.console_socket, detach)?;
     let sources = Sources::open(&plan, None)?;
     if let Some(sandbox) = &sandbox {
         // What was opened by the number of pause is its own: it has lived all the time.
         sandbox.make_sure_pause_lives()?;
     }
     let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
+    state.no_new_keyring = request.no_new_keyring;
     let prepared = Prepared {
-        state: State::of_container(request.id, request.sandbox, &bundle, &spec)?,
+        state,
         plan: &plan,
         sources,
         cgroup: cgroup.clone(),
         leaf: cgroup,
         pid_file: request.pid_file,
+        console,
         start: Start::Later,
     };
-    let _pid = bring_up(root.reserve(request.id)?, prepared)?;
-    Ok(plan.warnings)
+    let up = bring_up(root.reserve(request.id)?, prepared)?;
+    Ok(Created { up, warnings: plan.warnings })
+}
+
+impl Create<'_> {
+    fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options> {
+        Ok(Options {
+            sandbox: sandbox.map(Membership::sharing),
+            keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
+            switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
+            descriptors: descriptors::kept(self.preserve_fds)?,
+        })
+    }
 }
 
 /// All that [`bring_up`] needs: decided, opened, and nothing of it done yet.
@@ -70,7 +107,17 @@ pub(crate) struct Prepared<'a> {
     /// The group that its first process is born in: the same, or one below.
     pub(crate) leaf: String,
     pub(crate) pid_file: Option<&'a Path>,
+    pub(crate) console: Console,
     pub(crate) start: Start<'a>,
+}
+
+/// A container that exists.
+#[derive(Debug)]
+pub(crate) struct Up {
+    /// Its first process.
+    pub(crate) child: Child,
+    /// The other end of its terminal, if it is for this process.
+    pub(crate) terminal: Option<OwnedFd>,
 }
 
 /// When the program is executed.
@@ -84,8 +131,8 @@ pub(crate) enum Start<'a> {
 
 /// Makes a container of what was prepared, in the order that a crash at any point leaves traces of:
 /// the state first, then the cgroup, then the process. What is made is held by guards; an error
-/// drops them, and with them what they made. Answers with the pid.
-pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<i32> {
+/// drops them, and with them what they made.
+pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<Up> {
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
@@ -107,9 +154,13 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::AtOnce(_) => None,
     };
     let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
-    let pid = spawned
+    let terminal = spawned
         .wait_until_ready(plan, &interrupt)
         .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
+        .and_then(|()| match spawned.take_terminal() {
+            Some(terminal) => prepared.console.give(plan, terminal),
+            None => Ok(None),
+        })
         .map_err(|error| grant::blame_memory(error, birthplace))?;
     let released = spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
     if let Start::AtOnce(ready) = prepared.start {
@@ -122,12 +173,12 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let _group = leaf.map(NewCgroup::keep);
     let _group = cgroup.keep();
     reserved.keep();
-    Ok(pid)
+    Ok(Up { child: released.child, terminal })
 }
 
 /// What init is given by its parent once it has done its own part, and what is written of it. The
 /// limits that setting up could have met come last.
-fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Entry) -> Result<i32> {
+fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Entry) -> Result<()> {
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
@@ -136,8 +187,8 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     match prepared.pid_file {
-        Some(path) => pidfile::write(path, pid).map(|()| pid),
-        None => Ok(pid),
+        Some(path) => pidfile::write(path, pid),
+        None => Ok(()),
     }
 }
 

@@ -13,8 +13,12 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Clone => "cloning the container's process".to_owned(),
         Step::Namespaces => match plan.namespaces.join.get(item) {
             Some(join) => format!("linux.namespaces: {}", join.path.display()),
+            None if !plan.namespaces.of_process.is_empty() => {
+                "joining the namespaces of the container".to_owned()
+            }
             None => "linux.namespaces".to_owned(),
         },
+        Step::Keyring => "the session keyring".to_owned(),
         Step::Loopback => "bringing up the interface lo".to_owned(),
         Step::Names => "hostname or domainname".to_owned(),
         Step::Root => "the root file system".to_owned(),
@@ -23,6 +27,8 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
             named("linux.devices", plan.devices.get(item).map(|device| &device.target))
         }
         Step::Pivot => "entering the root file system".to_owned(),
+        Step::Terminal => "process.terminal".to_owned(),
+        Step::Home => "HOME, from /etc/passwd".to_owned(),
         Step::Sysctls => listed("linux.sysctl", plan.sysctls.get(item).map(|(path, _)| path)),
         Step::ReadonlyPaths => listed("linux.readonlyPaths", plan.readonly_paths.get(item)),
         Step::MaskedPaths => listed("linux.maskedPaths", plan.masked_paths.get(item)),

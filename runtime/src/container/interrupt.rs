@@ -1,10 +1,12 @@
 //! SIGINT and SIGTERM while a container is made: what was made is removed, instead of being left.
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
+use crate::sys::poll;
 use crate::sys::process::{SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 /// Becomes readable when this process is asked to end. Until it is dropped, that does not end it.
 #[derive(Debug)]
@@ -23,6 +25,17 @@ impl Interrupt {
             handlers.push(pipe::register(signal, end).map_err(failed)?);
         }
         Ok(Self { woken, handlers })
+    }
+
+    /// Fails if this process was asked to end.
+    pub(crate) fn make_sure_none_came(&self) -> Result<()> {
+        let came = poll::readable(&[self.woken.as_fd()], Some(Instant::now()));
+        if came.doing(|| "signals".to_owned())?[0] { Err(Self::error()) } else { Ok(()) }
+    }
+
+    /// What becomes of an operation that was asked to end.
+    pub(crate) fn error() -> Error {
+        Error::Interrupted("interrupted by a signal".to_owned())
     }
 }
 

@@ -3,9 +3,14 @@
 //! The life of a container, with what is on disk and in the kernel at each point, is in
 //! ARCHITECTURE.md.
 
+mod console;
 mod create;
 mod delete;
+mod descriptors;
+mod exec;
+mod existing;
 mod explain;
+mod foreground;
 mod gate;
 mod grant;
 mod identity;
@@ -15,20 +20,27 @@ mod list;
 mod membership;
 mod pidfile;
 pub(crate) mod root;
+mod run;
 mod seal;
 mod spawn;
 mod start;
 mod state;
 mod stop;
 
+pub use crate::spec::exec::{Changes, User};
+pub(crate) use console::Console;
+pub use console::Detach;
 pub use create::{Create, create};
 pub(crate) use create::{Prepared, Start, bring_up};
 pub(crate) use delete::clean_up;
 pub use delete::{Force, delete};
+pub use exec::{Exec, Program, exec};
+pub use existing::Paused;
 pub(crate) use grant::oom_score_of;
 pub use kill::{Target, kill};
 pub use list::{Row, list};
 pub use root::Root;
+pub use run::{Run, Running, exit_code_of, run};
 pub use seal::{ensure_sealed, needs_sealing};
 pub use start::start;
 pub(crate) use state::{Kind, own_cgroup};

@@ -25,12 +25,15 @@ pub(super) struct Spawned {
     /// What is to be reaped: the process that was cloned, which is init itself, or the builder or
     /// stub that makes it.
     children: Vec<Child>,
+    /// The other end of the program's terminal.
+    terminal: Option<OwnedFd>,
 }
 
-/// The rest of the link, after the container exists.
+/// A process that lives without this one, and the rest of the link to it.
 #[derive(Debug)]
 pub(super) struct Released {
     link: OwnedFd,
+    pub(super) child: Child,
 }
 
 /// Clones the first process of the container into its cgroup, and leaves the plan to it.
@@ -45,7 +48,9 @@ pub(super) fn spawn(
     let mut keep = Kept::new(sources.descriptors().chain(links));
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
-        Cloned::Parent(first) => Ok(Spawned { link: Some(ours), children: vec![first] }),
+        Cloned::Parent(first) => {
+            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None })
+        }
         Cloned::Child => Init::new(plan, sources, &theirs, gate).run(&mut keep),
     }
 }
@@ -78,19 +83,41 @@ impl Spawned {
     /// Waits until init has done all but what `start` asks for; answers with its pid.
     pub(super) fn wait_until_ready(&mut self, plan: &Plan, interrupt: &Interrupt) -> Result<i32> {
         let doing = || "the link to init".to_owned();
-        let link = self.link()?;
-        let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
-        if ready[1] {
-            return Err(Error::Interrupted("create: interrupted by a signal".to_owned()));
-        }
-        match ToParent::receive(link).doing(doing)? {
-            Some((ToParent::Ready, pid)) => {
-                self.adopt(pid)?;
-                Ok(pid)
+        loop {
+            let link = self.link()?;
+            let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
+            if ready[1] {
+                return Err(Interrupt::error());
             }
-            Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
-            None => Err(Error::InitEnded(self.how_it_ended()?)),
+            match ToParent::receive(link).doing(doing)? {
+                Some((ToParent::Ready, pid)) => {
+                    self.adopt(pid)?;
+                    return Ok(pid);
+                }
+                Some((ToParent::Terminal(number), pid)) => {
+                    self.terminal = Some(self.take(pid, number)?);
+                }
+                Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
+                None => return Err(Error::InitEnded(self.how_it_ended()?)),
+            }
+            ToInit::Continue.send(self.link()?).doing(doing)?;
         }
+    }
+
+    /// A copy of a descriptor of the process `pid`, which is on its way to be the container's.
+    fn take(&self, pid: i32, number: i32) -> Result<OwnedFd> {
+        let doing = || format!("descriptor {number} of init {pid}");
+        if let Some(child) = self.children.iter().find(|child| child.pid == pid) {
+            return process::pidfd_getfd(child.as_fd(), number).doing(doing);
+        }
+        // It waits for an answer, so it is there.
+        let pidfd = process::pidfd_open(pid).doing(doing)?;
+        process::pidfd_getfd(pidfd.as_fd(), number).doing(doing)
+    }
+
+    /// What the program's terminal is used by, once.
+    pub(super) fn take_terminal(&mut self) -> Option<OwnedFd> {
+        self.terminal.take()
     }
 
     /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended
@@ -109,9 +136,9 @@ impl Spawned {
     /// Tells init that the container exists. From here on it lives without this process.
     pub(super) fn release(mut self) -> Result<Released> {
         ToInit::Created.send(self.link()?).doing(|| "the link to init".to_owned())?;
-        self.children.clear();
         let closed = || Error::InitEnded("the link was closed".to_owned());
-        self.link.take().map(|link| Released { link }).ok_or_else(closed)
+        let child = self.children.pop().ok_or_else(closed)?;
+        self.link.take().map(|link| Released { link, child }).ok_or_else(closed)
     }
 
     fn link(&self) -> Result<BorrowedFd<'_>> {
@@ -127,15 +154,20 @@ impl Spawned {
 }
 
 impl Released {
+    /// For a process without a gate: waits until the program is executed.
+    pub(super) fn wait_for_exec(&self, plan: &Plan) -> Result<()> {
+        match ToParent::receive(self.link.as_fd()).doing(|| "the link to init".to_owned())? {
+            Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
+            // An end of file: the link was closed by exec.
+            Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
+        }
+    }
+
     /// For a container without a gate: waits until the program is executed, and until it
     /// says that it runs.
     pub(super) fn wait_for_program(&self, plan: &Plan, ready: &OwnedFd) -> Result<()> {
         let doing = || "the link to init".to_owned();
-        if let Some((ToParent::Failed(failure), _)) =
-            ToParent::receive(self.link.as_fd()).doing(doing)?
-        {
-            return Err(explain(plan, &failure));
-        }
+        self.wait_for_exec(plan)?;
         let deadline = Instant::now() + READY_PATIENCE;
         if !poll::readable(&[ready.as_fd()], Some(deadline)).doing(doing)?[0] {
             return Err(Error::Timeout(format!("no sign of life within {READY_PATIENCE:?}")));

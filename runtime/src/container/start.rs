@@ -38,6 +38,6 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let _noted = state.save(&locked.entry).and_then(|()| gate::remove(&locked.entry));
     match answer {
         Some((ToParent::Failed(failure), _)) => Err(explain_exec(&failure)),
-        Some((ToParent::Ready, _)) | None => Ok(()),
+        Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
     }
 }

@@ -38,6 +38,9 @@ pub struct State {
     pub(crate) annotations: BTreeMap<String, String>,
     /// The signal that asks the program to end.
     pub(crate) stop_signal: i32,
+    /// Whether it has the session keyring of its creator.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_new_keyring: bool,
 }
 
 /// What a state is of.
@@ -160,6 +163,7 @@ impl State {
             created: humantime::format_rfc3339_nanos(SystemTime::now()).to_string(),
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
+            no_new_keyring: false,
         }
     }
 

@@ -47,10 +47,12 @@ pub(super) fn close_all_but_links(init: &Init<'_>) -> Result<()> {
     file::close_all_but(first_to_close(init), &mut keep)
 }
 
-/// Stdio is the program's own, or it has none.
+/// Stdio is the program's own, as are the descriptors after it that it is to keep; or it has none.
 pub(super) fn first_to_close(init: &Init<'_>) -> RawFd {
     match init.plan.process.stdio {
-        Stdio::Inherited => AFTER_STDERR,
+        Stdio::Inherited | Stdio::Terminal(_) => {
+            AFTER_STDERR.saturating_add_unsigned(init.plan.process.preserved)
+        }
         Stdio::Closed => 0,
     }
 }

@@ -1,15 +1,18 @@
 //! From a process of the runtime to one of the container: session, user, capabilities, limits,
 //! filter, program.
 
-use super::{Init, gate};
-use crate::plan::Executable;
-use crate::sys::{Errno, Error, Result, file, identity, process, seccomp as filter};
+use super::{Init, gate, terminal};
+use crate::plan::{Executable, Stdio};
+use crate::sys::file::{OFlag, SFlag};
+use crate::sys::{Errno, Error, Result, descriptor, file, identity, process, seccomp as filter};
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 
 /// A session of its own; and from here on nothing of the host is open any more, so that no path of
 /// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).
 pub(super) fn session(init: &Init<'_>) -> Result<()> {
     process::setsid()?;
+    terminal::control(init)?;
     gate::close_all_but_links(init)
 }
 
@@ -19,6 +22,7 @@ pub(super) fn session(init: &Init<'_>) -> Result<()> {
 pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     let user = &init.plan.process.identity;
     let sets = &user.capabilities;
+    give_stdio(init)?;
     identity::limit_bounding_set(sets.bounding)?;
     identity::set_keepcaps(true)?;
     identity::become_user(user.uid, user.gid, &user.groups)?;
@@ -31,6 +35,34 @@ pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     }
     // A change of ids leaves this at what /proc/sys/fs/suid_dumpable says, which may be 1 or 2.
     identity::set_not_dumpable()
+}
+
+/// Lets the user open its own stdio again, as `/dev/stdout`. Only what is the container's or nobody
+/// else's is given away, a pipe or its terminal: a file, a device or a terminal of the host, which
+/// the caller has redirected stdio to, stays the host's (CVE-2026-88265).
+fn give_stdio(init: &Init<'_>) -> Result<()> {
+    let uid = init.plan.process.identity.uid.effective;
+    let is_terminal = match init.plan.process.stdio {
+        Stdio::Inherited => false,
+        Stdio::Terminal(_) => true,
+        Stdio::Closed => return Ok(()),
+    };
+    for stream in descriptor::stdio() {
+        let stat = file::fstat(stream)?;
+        let may_be_given = is_terminal || file::kind_of(&stat) == SFlag::S_IFIFO;
+        if may_be_given && stat.st_uid != uid {
+            match file::fchown(stream, uid) {
+                Err(error) if may_stay(error.errno()) => {}
+                given => given?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Its owner is nobody in this user namespace, or it is on a file system that nobody may change.
+fn may_stay(errno: Errno) -> bool {
+    matches!(errno, Errno::EPERM | Errno::EINVAL | Errno::EROFS)
 }
 
 /// Finds the program before anybody is told that the container is created: that it is missing is
@@ -76,7 +108,10 @@ pub(super) fn exec(init: &Init<'_>) -> Error {
     let process = &init.plan.process;
     match (&process.executable, &init.sources.program) {
         (Executable::Search(candidates), _) => match candidates.get(init.executable.get()) {
-            Some(path) => process::execve(path, &process.argv, &process.envp),
+            Some(path) => match process::execve(path, &process.argv, &process.envp) {
+                error if error.errno() == Errno::ENOENT => missing(path).unwrap_or(error),
+                error => error,
+            },
             None => Error::new("execve", format_args!("no candidate"), Errno::ENOENT),
         },
         (Executable::Pause, Some(program)) => {
@@ -86,4 +121,18 @@ pub(super) fn exec(init: &Init<'_>) -> Error {
             Error::new("execveat", format_args!("no program"), Errno::EBADF)
         }
     }
+}
+
+/// Why a program that is there is not found: a script whose interpreter is missing.
+fn missing(path: &CStr) -> Option<Error> {
+    let mut start = [0; 64];
+    let file = file::open(path, OFlag::O_RDONLY | OFlag::O_NONBLOCK).ok()?;
+    let read = file::read_from_start(file.as_fd(), &mut start).ok()?;
+    let line = start[..read].strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let name = std::str::from_utf8(line).ok()?.split_whitespace().next()?;
+    Some(Error::new(
+        "execve",
+        format_args!("{path:?}, for its interpreter {name:?}"),
+        Errno::ENOENT,
+    ))
 }

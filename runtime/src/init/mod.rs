@@ -7,6 +7,7 @@
 
 mod cwd;
 mod gate;
+mod home;
 mod identity;
 mod mounts;
 mod namespaces;
@@ -14,6 +15,7 @@ mod procfs;
 mod protect;
 mod root;
 mod sources;
+mod terminal;
 
 use crate::link::{Failure, Step, ToParent};
 use crate::plan::{Plan, Shape};
@@ -41,15 +43,19 @@ pub(crate) struct Init<'a> {
 
 type Run = fn(&Init<'_>) -> Result<()>;
 
-/// What is done outside a PID namespace that others are in: everything that takes time.
-const BUILD: [(Step, Run); 10] = [
+/// What is done outside a PID namespace that others are in: everything that takes time. For a
+/// process that is added to a container the plan has nothing for most of these.
+const BUILD: [(Step, Run); 13] = [
     (Step::Namespaces, namespaces::join),
+    (Step::Keyring, namespaces::keyring),
     (Step::Loopback, namespaces::loopback),
     (Step::Names, namespaces::names),
     (Step::Root, root::attach),
     (Step::Mounts, mounts::make),
     (Step::Devices, root::devices),
     (Step::Pivot, root::enter),
+    (Step::Terminal, terminal::open),
+    (Step::Home, home::find),
     (Step::Sysctls, procfs::sysctls),
     (Step::ReadonlyPaths, protect::readonly),
     (Step::MaskedPaths, protect::masked),
@@ -145,8 +151,10 @@ impl<'a> Init<'a> {
     /// From here on children are born in the PID namespace of the pod. Before that, what they need
     /// not have is let go.
     fn enter_pid_namespace(&self) -> Result<()> {
-        let pidns = self.sources.pid_namespace()?;
-        namespace::setns(pidns, CloneFlags::CLONE_NEWPID)?;
+        // One that belongs to a process was joined with its others.
+        if self.plan.namespaces.join_pid.is_some() {
+            namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
+        }
         gate::close_all_but_links(self)
     }
 

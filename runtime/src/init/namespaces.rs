@@ -4,7 +4,7 @@ use super::Init;
 use crate::plan::Root;
 use crate::sys::mount::{self, Attributes, Depth, MS_SLAVE};
 use crate::sys::process::CloneFlags;
-use crate::sys::{Result, file, namespace};
+use crate::sys::{Result, file, keyring, namespace};
 use std::os::fd::AsFd;
 
 /// Joins what the plan names, but for the PID namespace, which only a child can be in.
@@ -15,6 +15,9 @@ pub(super) fn join(init: &Init<'_>) -> Result<()> {
     init.each(&namespaces.join, |number, join| {
         namespace::setns(init.sources.joins[number].as_fd(), join.kind)
     })?;
+    if let (Some(process), false) = (&init.sources.process, namespaces.of_process.is_empty()) {
+        namespace::setns(process.as_fd(), namespaces.of_process)?;
+    }
     if namespaces.unshare_cgroup {
         namespace::unshare(CloneFlags::CLONE_NEWCGROUP)?;
     }
@@ -26,6 +29,11 @@ pub(super) fn join(init: &Init<'_>) -> Result<()> {
         mount::mount_setattr(root.as_fd(), Depth::Recursive, &slave)?;
     }
     Ok(())
+}
+
+/// Early: the kernel keeps what it asks for on a process's behalf there, too.
+pub(super) fn keyring(init: &Init<'_>) -> Result<()> {
+    init.plan.keyring.as_deref().map_or(Ok(()), keyring::join_session)
 }
 
 /// In a new network namespace `lo` is down, and 127.0.0.1 unreachable.

@@ -1,7 +1,7 @@
 //! The root file system: attached, furnished with devices, entered.
 
 use super::Init;
-use crate::plan::{Device, DeviceKind, Root, Target};
+use crate::plan::{Device, DeviceKind, Root, Switch, Target};
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
 use crate::sys::{Errno, Error, Result};
@@ -13,8 +13,21 @@ pub(super) fn attach(init: &Init<'_>) -> Result<()> {
     if !matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
         return Ok(());
     }
-    let top = file::open(c"/", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
-    mount::move_mount(init.root(), top.as_fd())
+    hide(init)?;
+    mount::move_mount(init.root(), top()?.as_fd())
+}
+
+/// What stays below a root that only covers it must not be a view of the kernel: a process in a user
+/// namespace of its own may mount another one as long as there is one that hides nothing.
+fn hide(init: &Init<'_>) -> Result<()> {
+    for place in &init.sources.hidden {
+        match mount::detach(place) {
+            // It went with the one that it was on.
+            Err(error) if matches!(error.errno(), Errno::EINVAL | Errno::ENOENT) => {}
+            detached => detached?,
+        }
+    }
+    Ok(())
 }
 
 /// Makes device nodes and the usual links. Every path is resolved inside the root, and a link is
@@ -109,9 +122,12 @@ pub(super) fn open_target(
 /// Makes the root file system the root. What was the root is unreachable afterwards.
 pub(super) fn enter(init: &Init<'_>) -> Result<()> {
     match &init.plan.root {
-        Root::Directory { propagation, .. } => {
+        Root::Directory { propagation, switch, .. } => {
             file::fchdir(init.root())?;
-            mount::pivot_to_cwd()?;
+            match switch {
+                Switch::Pivot => mount::pivot_to_cwd()?,
+                Switch::Cover => enter_cwd()?,
+            }
             match propagation {
                 // Last, and only now: a shared root would have taken the host's mounts with it.
                 Some(wanted) => mount::mount_setattr(init.root(), Depth::Recursive, wanted),
@@ -124,11 +140,20 @@ pub(super) fn enter(init: &Init<'_>) -> Result<()> {
         }
         Root::Chroot { .. } => {
             file::fchdir(init.root())?;
-            file::chroot(c".")?;
-            file::chdir(c"/")
+            enter_cwd()
         }
         Root::Joined => file::chdir(c"/"),
     }
+}
+
+fn enter_cwd() -> Result<()> {
+    file::chroot(c".")?;
+    file::chdir(c"/")
+}
+
+/// The root of this process.
+pub(super) fn top() -> Result<OwnedFd> {
+    file::open(c"/", OFlag::O_PATH | OFlag::O_DIRECTORY)
 }
 
 /// Makes the root file system read-only, after the last write into it.

@@ -2,12 +2,13 @@
 //! reachable, and an error now leaves nothing behind.
 
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Executable, Namespaces, Plan, Root, Source};
+use crate::plan::{Executable, Namespaces, Plan, Root, Source, Switch};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_SLAVE};
 use crate::sys::namespace;
 use crate::sys::process::CloneFlags;
 use crate::sys::{self, Errno};
+use procfs::process::Process;
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -30,6 +31,10 @@ pub(crate) struct Sources {
     pub(super) mounts: Vec<Option<BindSource>>,
     /// For each joined namespace of the plan its descriptor.
     pub(super) joins: Vec<OwnedFd>,
+    /// The process whose namespaces are joined.
+    pub(super) process: Option<OwnedFd>,
+    /// Where the host has procfs and sysfs, if that will not be gone with its root.
+    pub(super) hidden: Vec<CString>,
     /// The PID namespace that is joined, and whether procfs takes it as an option.
     pid: Option<(OwnedFd, bool)>,
     /// A detached mount of the host's `/dev/null`, for masked files.
@@ -66,11 +71,18 @@ impl Sources {
             root: root(&plan.root)?,
             mounts: mounts?,
             joins: joins(&plan.namespaces)?,
+            process: None,
+            hidden: hidden(&plan.root)?,
             pid: pid_namespace(&plan.namespaces)?,
             null,
             program,
             store,
         })
+    }
+
+    /// Opens what a process needs that is added to the container of `process`, a pidfd.
+    pub(crate) fn of_exec(plan: &Plan, process: OwnedFd) -> Result<Self> {
+        Ok(Self { process: Some(process), ..Self::open(plan, None)? })
     }
 
     /// Gives the mounts of the container's own cgroup their source, now that it exists.
@@ -89,7 +101,8 @@ impl Sources {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let mounts = self.mounts.iter().flatten().map(|source| &source.mount);
         let pid = self.pid.as_ref().map(|(fd, _)| fd);
-        let others = [pid, self.null.as_ref(), self.program.as_ref(), self.store.as_ref()];
+        let (null, program) = (self.null.as_ref(), self.program.as_ref());
+        let others = [pid, self.process.as_ref(), null, program, self.store.as_ref()];
         mounts
             .chain(&self.joins)
             .chain(others.into_iter().flatten())
@@ -193,6 +206,18 @@ fn directory(path: &Path, open: impl FnOnce() -> sys::Result<OwnedFd>) -> Result
         return Err(Error::invalid("root.path", path.display(), "is the root of the host"));
     }
     Ok(opened)
+}
+
+/// The mounts that a root which only covers the host's has to hide, the last one first.
+fn hidden(root: &Root) -> Result<Vec<CString>> {
+    if !matches!(root, Root::Directory { switch: Switch::Cover, .. }) {
+        return Ok(Vec::new());
+    }
+    let failed = |error: procfs::ProcError| Error::unsupported("--no-pivot", error.to_string());
+    let mounts = Process::myself().and_then(|this| this.mountinfo()).map_err(failed)?;
+    let is_view = |kind: &str| matches!(kind, "proc" | "sysfs");
+    let places = mounts.0.iter().rev().filter(|mount| is_view(&mount.fs_type));
+    places.map(|mount| c_path(&mount.mount_point).doing(|| "--no-pivot".to_owned())).collect()
 }
 
 fn joins(namespaces: &Namespaces) -> Result<Vec<OwnedFd>> {

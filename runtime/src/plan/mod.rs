@@ -7,6 +7,7 @@
 
 pub(crate) mod cgroup;
 mod devices;
+mod exec;
 mod mounts;
 mod namespaces;
 mod process;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use cgroup::CgroupPlan;
 pub(crate) use devices::{Device, DeviceKind, Symlink};
+pub(crate) use exec::Existing;
 pub(crate) use mounts::{Mount, Parameter, Source};
 pub(crate) use namespaces::{Namespaces, Shape, Sharing};
 pub(crate) use process::{Executable, Identity, Process, Stdio};
@@ -31,6 +33,8 @@ pub(crate) use target::Target;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) namespaces: Namespaces,
+    /// The session keyring, by its name.
+    pub(crate) keyring: Option<CString>,
     pub(crate) root: Root,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) devices: Vec<Device>,
@@ -51,7 +55,7 @@ pub(crate) struct Plan {
 #[derive(Debug)]
 pub(crate) enum Root {
     /// A directory of the host, in a mount namespace of its own.
-    Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes> },
+    Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes>, switch: Switch },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
     /// A new tmpfs that holds the mount points and nothing else, for a process
@@ -59,6 +63,16 @@ pub(crate) enum Root {
     Empty,
     /// That of the mount namespace which is joined.
     Joined,
+}
+
+/// How a mount becomes the root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// By `pivot_root`: what was the root is gone.
+    #[default]
+    Pivot,
+    /// It covers what was the root, and is entered by chroot: from a ramdisk nothing can pivot.
+    Cover,
 }
 
 /// What the plan needs to know of the host.
@@ -73,6 +87,19 @@ pub(crate) struct Facts {
 pub(crate) struct Options {
     /// The pod whose namespaces replace those of config.json.
     pub(crate) sandbox: Option<Sharing>,
+    /// The container whose session keyring it has; `None` leaves it that of the caller.
+    pub(crate) keyring_of: Option<String>,
+    pub(crate) switch: Switch,
+    pub(crate) descriptors: Descriptors,
+}
+
+/// The descriptors after stdio that a program keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Descriptors {
+    /// How many of them are sockets of systemd's, which come first.
+    pub(crate) listening: u32,
+    /// How many others.
+    pub(crate) others: u32,
 }
 
 impl Plan {
@@ -87,13 +114,15 @@ impl Plan {
         let linux = spec.linux().as_ref().unwrap_or(&none);
         let sandbox = options.sandbox.as_ref();
         let namespaces = Namespaces::build(linux, sandbox)?;
-        let root = Root::build(spec, linux, bundle, &namespaces)?;
+        let root = Root::build(spec, linux, bundle, (&namespaces, options.switch))?;
         // The names of a pod are the pod's: a container that was written to run alone must
         // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
         let mut warnings = Vec::new();
-        let process = Process::build(spec, facts, &mut warnings)?;
+        let mut process = Process::build(spec, facts, &mut warnings)?;
+        process.preserve(options.descriptors)?;
+        let keyring = options.keyring_of.as_deref().map(session_keyring).transpose()?;
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
             mounts: mounts::build(spec, bundle, sandbox)?,
@@ -106,6 +135,7 @@ impl Plan {
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             cgroup: CgroupPlan::build(linux.resources().as_ref())?,
             namespaces,
+            keyring,
             root,
             process,
             warnings,
@@ -125,7 +155,12 @@ impl Facts {
 }
 
 impl Root {
-    fn build(spec: &Spec, linux: &Linux, bundle: &Path, namespaces: &Namespaces) -> Result<Self> {
+    fn build(
+        spec: &Spec,
+        linux: &Linux,
+        bundle: &Path,
+        (namespaces, switch): (&Namespaces, Switch),
+    ) -> Result<Self> {
         if namespaces.joins_mounts() {
             return Ok(Self::Joined);
         }
@@ -147,7 +182,7 @@ impl Root {
                 })
             })
             .transpose()?;
-        Ok(Self::Directory { path, readonly, propagation })
+        Ok(Self::Directory { path, readonly, propagation, switch })
     }
 }
 
@@ -187,6 +222,11 @@ fn paths(field: &str, found: Option<&[String]>) -> Result<Vec<CString>> {
         }
     }
     Ok(paths)
+}
+
+/// The name under which `exec` finds the session keyring again.
+fn session_keyring(id: &str) -> Result<CString> {
+    c_string("container id", &format!("_ses.{id}"))
 }
 
 /// A string that a system call can take.

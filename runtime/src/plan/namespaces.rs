@@ -16,6 +16,8 @@ pub(crate) struct Namespaces {
     /// The PID namespace that is joined: the one namespace that a process cannot enter, only
     /// its children can.
     pub(crate) join_pid: Option<PathBuf>,
+    /// Joined all at once: those of the process that `Sources` has a pidfd of.
+    pub(crate) of_process: CloneFlags,
     /// Left by init itself: a process that is born in a cgroup (`CLONE_INTO_CGROUP`) with
     /// `CLONE_NEWCGROUP` would get a namespace whose root is the cgroup of its parent.
     pub(crate) unshare_cgroup: bool,
@@ -76,6 +78,7 @@ impl Namespaces {
             new: CloneFlags::empty(),
             join: Vec::new(),
             join_pid: None,
+            of_process: CloneFlags::empty(),
             unshare_cgroup: false,
         }
     }

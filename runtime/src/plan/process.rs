@@ -1,12 +1,13 @@
 //! The program, and who it runs as.
 
 use super::seccomp::Filter;
-use super::{Facts, Target, c_path, c_string};
+use super::{Descriptors, Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::sys::identity::{Capabilities, Ids, Limit};
 use crate::sys::process::Strings;
+use crate::sys::terminal::Size;
 use caps::Capability;
-use oci_spec::runtime::{LinuxCapabilities, PosixRlimit, Spec};
+use oci_spec::runtime::{self, LinuxCapabilities, PosixRlimit, Spec};
 use std::ffi::CString;
 use std::str::FromStr;
 
@@ -15,8 +16,12 @@ use std::str::FromStr;
 pub(crate) struct Process {
     pub(crate) executable: Executable,
     pub(crate) stdio: Stdio,
+    /// How many descriptors after those it keeps.
+    pub(crate) preserved: u32,
     pub(crate) argv: Strings,
     pub(crate) envp: Strings,
+    /// The user whose home directory init adds to the environment, which has none.
+    pub(crate) home: Option<u32>,
     pub(crate) cwd: Target,
     pub(crate) identity: Identity,
     pub(crate) limits: Vec<Resource>,
@@ -39,6 +44,8 @@ pub(crate) enum Executable {
 pub(crate) enum Stdio {
     /// Those of this process.
     Inherited,
+    /// A pseudoterminal of the container's own; of that size, if it is known.
+    Terminal(Option<Size>),
     /// None: whoever reads the output of the runtime would wait for the program's end.
     Closed,
 }
@@ -69,15 +76,27 @@ impl Process {
             .process()
             .as_ref()
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
+        Self::of(process, facts, warnings)
+    }
+
+    /// Decides for any process: the first one of a container, or one that is added.
+    pub(super) fn of(
+        process: &runtime::Process,
+        facts: &Facts,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
         let args = process.args().as_deref().unwrap_or_default();
         let env = process.env().as_deref().unwrap_or_default();
+        let has_home = env.iter().any(|variable| is_home(variable) && variable != "HOME=");
         let user = process.user();
         let asked = process.capabilities().as_ref();
         Ok(Self {
             executable: Executable::Search(candidates(args, env)?),
-            stdio: Stdio::Inherited,
+            stdio: stdio(process)?,
+            preserved: 0,
             argv: strings("process.args", args)?,
-            envp: strings("process.env", env)?,
+            envp: environment(env, has_home)?,
+            home: (!has_home).then(|| user.uid()),
             cwd: Target::new("process.cwd", &process.cwd().to_string_lossy())?,
             identity: Identity {
                 uid: Ids::all(user.uid()),
@@ -92,6 +111,52 @@ impl Process {
             seccomp: None,
         })
     }
+}
+
+/// The longest path of a home directory, and `HOME=` before it.
+const HOME_ROOM: usize = 4096;
+
+/// Without a home directory that is empty, and with room for the one that init finds.
+fn environment(env: &[String], has_home: bool) -> Result<Strings> {
+    if has_home {
+        return strings("process.env", env);
+    }
+    let others: Vec<_> = env.iter().filter(|variable| !is_home(variable)).cloned().collect();
+    Ok(strings("process.env", &others)?.with_room(HOME_ROOM))
+}
+
+impl Process {
+    /// Keeps these descriptors, and tells of those that systemd listens on (`sd_listen_fds(3)`).
+    pub(super) fn preserve(&mut self, descriptors: Descriptors) -> Result<()> {
+        let Descriptors { listening, others } = descriptors;
+        self.preserved = listening + others;
+        if listening == 0 {
+            return Ok(());
+        }
+        let told = [format!("LISTEN_FDS={listening}"), "LISTEN_PID=1".to_owned()];
+        let told: Result<Vec<_>> = told.iter().map(|text| c_string("LISTEN_FDS", text)).collect();
+        let envp = std::mem::take(&mut self.envp);
+        self.envp = envp.and(told?);
+        Ok(())
+    }
+}
+
+fn is_home(variable: &str) -> bool {
+    variable.starts_with("HOME=")
+}
+
+fn stdio(process: &runtime::Process) -> Result<Stdio> {
+    if process.terminal() != Some(true) {
+        return Ok(Stdio::Inherited);
+    }
+    let Some(size) = process.console_size() else { return Ok(Stdio::Terminal(None)) };
+    let number = |field, value: u64| {
+        u16::try_from(value).map_err(|_| Error::invalid(field, value, "more than 65535"))
+    };
+    let rows = number("process.consoleSize.height", size.height())?;
+    let columns = number("process.consoleSize.width", size.width())?;
+    let is_known = (rows, columns) != (0, 0);
+    Ok(Stdio::Terminal(is_known.then_some(Size { rows, columns })))
 }
 
 fn strings(field: &str, found: &[String]) -> Result<Strings> {
@@ -126,7 +191,7 @@ fn capabilities(
 ) -> Result<Capabilities> {
     let Some(asked) = asked else { return Ok(Capabilities::default()) };
     let mut missing = 0;
-    let mut mask = |set: &Option<oci_spec::runtime::Capabilities>| {
+    let mut mask = |set: &Option<runtime::Capabilities>| {
         let mut mask = 0;
         for capability in set.iter().flatten() {
             mask |= parse(&format!("CAP_{capability}"))?.bitmask();

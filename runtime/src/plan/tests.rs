@@ -26,7 +26,7 @@ fn namespaces(types: &[&str]) -> String {
 }
 
 fn in_pod(nested: bool) -> Options {
-    Options { sandbox: Some(Sharing { pid: 42, nested }) }
+    Options { sandbox: Some(Sharing { pid: 42, nested }), ..Options::default() }
 }
 
 const ALL: [&str; 6] = ["pid", "ipc", "uts", "network", "mount", "cgroup"];

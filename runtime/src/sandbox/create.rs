@@ -2,7 +2,7 @@
 
 use super::plan;
 use crate::cgroup::DEFAULT_PARENT;
-use crate::container::{Prepared, Root, Start, State, bring_up, oom_score_of};
+use crate::container::{Console, Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
 use crate::sys::socket;
@@ -68,10 +68,11 @@ pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> R
         leaf: format!("{cgroup}/pause"),
         cgroup: cgroup.clone(),
         pid_file: None,
+        console: Console::Here,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };
-    let pid = bring_up(root.reserve(id)?, prepared)?;
+    let pid = bring_up(root.reserve(id)?, prepared)?.child.pid;
     let of_pause = |name: &str| PathBuf::from(format!("/proc/{pid}/{name}"));
     Ok(Created {
         id: id.to_owned(),

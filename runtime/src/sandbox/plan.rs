@@ -43,6 +43,7 @@ pub(super) fn build(hostname: Option<&str>) -> Result<Plan> {
                 | CloneFlags::CLONE_NEWUTS,
             ..Namespaces::none()
         },
+        keyring: None,
         root: Root::Empty,
         mounts: vec![shm()?],
         devices: Vec::new(),
@@ -86,10 +87,12 @@ fn process() -> Result<Process> {
     Ok(Process {
         executable: Executable::Pause,
         stdio: Stdio::Closed,
+        preserved: 0,
         // The number of the descriptor that it tells its readiness on.
         argv: Strings::new(vec![c"pause".to_owned(), c"3".to_owned()]),
         // Empty: the initial stack stays within one page.
         envp: Strings::new(Vec::new()),
+        home: None,
         cwd: Target::new("", "/")?,
         identity: Identity {
             uid: IDS,

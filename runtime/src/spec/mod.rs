@@ -4,6 +4,7 @@
 //! What passes here makes sense. Whether this host can give it is seen later, before anything is
 //! made of it.
 
+pub(crate) mod exec;
 mod explain;
 pub mod signal;
 mod strict;
@@ -15,7 +16,8 @@ pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
+use serde::de::DeserializeOwned;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
@@ -30,7 +32,7 @@ const SIZE_LIMIT: usize = 4 << 20;
 pub(crate) fn load(bundle: &Path) -> Result<Spec> {
     make_sure_it_is_a_directory(bundle)?;
     let path = bundle.join("config.json");
-    let spec = parse(&path, &read(&path)?)?;
+    let spec: Spec = parse(&path, &read("config.json", &path)?)?;
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
@@ -45,8 +47,8 @@ fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let invalid = |reason: &str| Error::invalid("config.json", path.display(), reason);
+fn read(field: &str, path: &Path) -> Result<Vec<u8>> {
+    let invalid = |reason: &str| Error::invalid(field, path.display(), reason);
     let doing = || path.display().to_string();
     // A FIFO without a writer would block an open without O_NONBLOCK for ever.
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
@@ -64,16 +66,26 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
 }
 
-/// Parses the text of config.json; `path` is what errors call it.
-fn parse(path: &Path, text: &[u8]) -> Result<Spec> {
+/// Only the process of config.json, which is what is read most often.
+#[derive(serde::Deserialize)]
+struct OnlyProcess {
+    process: Process,
+}
+
+fn parse_process(path: &Path, text: &[u8]) -> Result<Process> {
+    parse(path, text).map(|OnlyProcess { process }| process)
+}
+
+/// Parses the text of config.json, or of a part of it; `path` is what errors call it.
+fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
     if let Some(error) = explain::not_an_object(path, text) {
         return Err(error);
     }
     let mut json = serde_json::Deserializer::from_slice(text);
-    let parsed = serde_path_to_error::deserialize::<_, Spec>(Strict::new(&mut json));
-    let spec = parsed.map_err(|error| explain::error(path, &error))?;
+    let parsed = serde_path_to_error::deserialize::<_, T>(Strict::new(&mut json));
+    let value = parsed.map_err(|error| explain::error(path, &error))?;
     json.end().map_err(|error| explain::syntax(path, &error))?;
-    Ok(spec)
+    Ok(value)
 }
 
 fn c_path(path: &Path) -> Result<CString> {

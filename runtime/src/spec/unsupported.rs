@@ -10,20 +10,15 @@ use oci_spec::runtime::{
 /// Whether a configuration asks for something.
 type Asks = fn(&Spec) -> bool;
 
+/// Whether a process does.
+type ProcessAsks = fn(&Process) -> bool;
+
 /// Not in this table are fields without an effect under cgroup v2 (`memory.kernel`,
 /// `memory.kernelTCP`, `memory.swappiness`, `memory.disableOOMKiller`, `memory.useHierarchy`,
 /// `cpu.realtimeRuntime`, `cpu.realtimePeriod`, `network`): those are accepted and do nothing, as
 /// callers of other runtimes expect it.
 const UNSUPPORTED: &[(&str, Asks)] = &[
     ("hooks", |spec| spec.hooks().as_ref().is_some_and(any_hook)),
-    ("process.terminal", |spec| process(spec, |process| process.terminal() == Some(true))),
-    ("process.apparmorProfile", |spec| process(spec, |process| text(process.apparmor_profile()))),
-    ("process.selinuxLabel", |spec| process(spec, |process| text(process.selinux_label()))),
-    ("process.scheduler", |spec| process(spec, |process| process.scheduler().is_some())),
-    ("process.ioPriority", |spec| process(spec, |process| process.io_priority().is_some())),
-    ("process.execCPUAffinity", |spec| {
-        process(spec, |process| is_set(process.exec_cpu_affinity(), &ExecCPUAffinity::default()))
-    }),
     ("mounts.uidMappings", |spec| {
         spec.mounts().iter().flatten().any(|mount| list(mount.uid_mappings()))
     }),
@@ -65,17 +60,31 @@ const UNSUPPORTED: &[(&str, Asks)] = &[
     }),
 ];
 
+/// The same for a process, be it a container's first one or one that is added.
+const OF_A_PROCESS: &[(&str, ProcessAsks)] = &[
+    ("process.apparmorProfile", |process| text(process.apparmor_profile())),
+    ("process.selinuxLabel", |process| text(process.selinux_label())),
+    ("process.scheduler", |process| process.scheduler().is_some()),
+    ("process.ioPriority", |process| process.io_priority().is_some()),
+    ("process.execCPUAffinity", |process| {
+        is_set(process.exec_cpu_affinity(), &ExecCPUAffinity::default())
+    }),
+];
+
 pub(super) fn check(spec: &Spec) -> Result<()> {
-    match UNSUPPORTED.iter().find(|(_, asks)| asks(spec)) {
-        Some((field, _)) => {
-            Err(Error::unsupported(*field, "not supported by this version of peapod"))
-        }
-        None => Ok(()),
-    }
+    spec.process().as_ref().map_or(Ok(()), check_process)?;
+    refuse(UNSUPPORTED.iter().find(|(_, asks)| asks(spec)).map(|(field, _)| *field))
 }
 
-fn process(spec: &Spec, asks: impl Fn(&Process) -> bool) -> bool {
-    spec.process().as_ref().is_some_and(asks)
+pub(super) fn check_process(process: &Process) -> Result<()> {
+    refuse(OF_A_PROCESS.iter().find(|(_, asks)| asks(process)).map(|(field, _)| *field))
+}
+
+fn refuse(field: Option<&str>) -> Result<()> {
+    match field {
+        Some(field) => Err(Error::unsupported(field, "not supported by this version of peapod")),
+        None => Ok(()),
+    }
 }
 
 fn linux(spec: &Spec, asks: impl Fn(&Linux) -> bool) -> bool {

@@ -38,6 +38,18 @@ pub(crate) fn open_beneath(dir: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> Re
     openat2(dir, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
 }
 
+/// The same, but nothing that is mounted below `dir` is entered either.
+pub(crate) fn open_in_filesystem(
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+    flags: OFlag,
+) -> Result<OwnedFd> {
+    let resolve = ResolveFlag::RESOLVE_BENEATH
+        | ResolveFlag::RESOLVE_NO_SYMLINKS
+        | ResolveFlag::RESOLVE_NO_XDEV;
+    openat2(dir, path, OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve))
+}
+
 fn openat2(dir: BorrowedFd<'_>, path: &CStr, how: OpenHow) -> Result<OwnedFd> {
     let mut tries = 1;
     let opened = loop {
@@ -154,6 +166,12 @@ pub(crate) fn fchownat(dir: BorrowedFd<'_>, path: &CStr, uid: u32, gid: u32) -> 
         AtFlags::AT_SYMLINK_NOFOLLOW,
     );
     explain(done, "fchownat", format_args!("{}, {path:?}, {uid}, {gid}", dir.as_raw_fd()))
+}
+
+/// Gives an open file to the user `uid`.
+pub(crate) fn fchown(fd: BorrowedFd<'_>, uid: u32) -> Result<()> {
+    let done = nix::unistd::fchown(fd, Some(uid.into()), None);
+    explain(done, "fchown", format_args!("{}, {uid}", fd.as_raw_fd()))
 }
 
 pub(crate) fn chdir(path: &CStr) -> Result<()> {

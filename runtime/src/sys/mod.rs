@@ -5,17 +5,21 @@
 //! text inline, so that a process between clone and exec may fail with the same words as any other.
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
+pub(crate) mod descriptor;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;
 pub(crate) mod identity;
+pub(crate) mod keyring;
 pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod signal;
 pub(crate) mod socket;
 pub mod start;
+pub(crate) mod terminal;
 
 pub use error::{Error, Result};
 pub use nix::errno::Errno;

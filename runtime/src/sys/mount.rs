@@ -171,9 +171,14 @@ pub(crate) fn mount_setattr(
 /// directory is needed for it.
 pub(crate) fn pivot_to_cwd() -> Result<()> {
     explain(nix::unistd::pivot_root(c".", c"."), "pivot_root", format_args!("\".\", \".\""))?;
-    let flags = nix::mount::MntFlags::MNT_DETACH;
-    explain(nix::mount::umount2(c".", flags), "umount2", format_args!("\".\", MNT_DETACH"))?;
+    detach(c".")?;
     super::file::chdir(c"/")
+}
+
+/// Takes away the mount at `path`, with all that is mounted below it.
+pub(crate) fn detach(path: &CStr) -> Result<()> {
+    let flags = nix::mount::MntFlags::MNT_DETACH;
+    explain(nix::mount::umount2(path, flags), "umount2", format_args!("{path:?}, MNT_DETACH"))
 }
 
 /// Whether this kernel's procfs takes the PID namespace to show as an option.

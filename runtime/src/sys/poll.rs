@@ -18,8 +18,28 @@ pub(crate) fn changed(fd: BorrowedFd<'_>, deadline: Instant) -> Result<bool> {
     Ok(poll(&[fd], PollFlags::POLLPRI, Some(deadline))?[0])
 }
 
+/// What a descriptor is waited for to let happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interest {
+    Read,
+    Write,
+}
+
+/// Waits until one of `fds` is ready, or has failed; answers with the readiness of each. Its end is
+/// that of a process, whose pidfd is among them.
+pub(crate) fn ready(fds: &[(BorrowedFd<'_>, Interest)]) -> Result<Vec<bool>> {
+    let polled = fds.iter().map(|&(fd, interest)| match interest {
+        Interest::Read => PollFd::new(fd, PollFlags::POLLIN),
+        Interest::Write => PollFd::new(fd, PollFlags::POLLOUT),
+    });
+    wait(polled.collect(), None)
+}
+
 fn poll(fds: &[BorrowedFd<'_>], events: PollFlags, deadline: Option<Instant>) -> Result<Vec<bool>> {
-    let mut polled: Vec<_> = fds.iter().map(|&fd| PollFd::new(fd, events)).collect();
+    wait(fds.iter().map(|&fd| PollFd::new(fd, events)).collect(), deadline)
+}
+
+fn wait(mut polled: Vec<PollFd<'_>>, deadline: Option<Instant>) -> Result<Vec<bool>> {
     let outcome = loop {
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         // Rounded up, or the last millisecond would be spent in a busy loop.
@@ -33,6 +53,6 @@ fn poll(fds: &[BorrowedFd<'_>], events: PollFlags, deadline: Option<Instant>) ->
             result => break result,
         }
     };
-    explain(outcome, "poll", format_args!("{} descriptors", fds.len()))?;
+    explain(outcome, "poll", format_args!("{} descriptors", polled.len()))?;
     Ok(polled.iter().map(|fd| fd.any().unwrap_or(false)).collect())
 }

@@ -3,8 +3,10 @@
 use super::error::{Error, Result, check, explain};
 use super::file::owned;
 use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -165,16 +167,81 @@ pub(crate) fn reset_signals() -> Result<()> {
 /// `_NSIG` of the kernel.
 const LAST_SIGNAL: libc::c_int = 64;
 
+/// Makes this process the parent of those of its descendants whose parents end.
+pub(crate) fn set_child_subreaper() -> Result<()> {
+    let set = prctl::set_child_subreaper(true);
+    explain(set, "prctl", format_args!("PR_SET_CHILD_SUBREAPER, 1"))
+}
+
+/// Reaps the children that have ended but for `other`.
+pub(crate) fn reap_all_but(other: i32) -> Result<()> {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
+    loop {
+        let ended = match waitid(Id::All, flags | WaitPidFlag::WNOWAIT) {
+            Err(Errno::ECHILD) => return Ok(()),
+            result => explain(result, "waitid", format_args!("P_ALL"))?,
+        };
+        let Some(pid) = ended.pid().filter(|pid| pid.as_raw() != other) else { return Ok(()) };
+        explain(waitid(Id::Pid(pid), flags), "waitid", format_args!("P_PID, {pid}"))?;
+    }
+}
+
+/// The exit code that stands for the end of a process: its own, or 128 and the signal.
+pub(crate) fn exit_code(status: WaitStatus) -> u8 {
+    const BY_SIGNAL: u8 = 128;
+    match status {
+        WaitStatus::Exited(_, code) => code.to_le_bytes()[0],
+        WaitStatus::Signaled(_, signal, _) => BY_SIGNAL + (signal as i32).to_le_bytes()[0],
+        _ => BY_SIGNAL,
+    }
+}
+
 /// Strings in the form that execve takes them.
+#[derive(Default)]
 pub(crate) struct Strings {
     owned: Vec<CString>,
-    pointers: Vec<*const libc::c_char>,
+    pointers: Vec<Cell<*const libc::c_char>>,
+    /// Room for one more, which is not known yet.
+    room: Vec<Cell<u8>>,
 }
 
 impl Strings {
     pub(crate) fn new(owned: Vec<CString>) -> Self {
-        let pointers = owned.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
-        Self { owned, pointers }
+        // Two at the end: the first may yet become a string, the second is the end.
+        let ends = [std::ptr::null(); 2];
+        let pointers = owned.iter().map(|s| s.as_ptr()).chain(ends).map(Cell::new).collect();
+        Self { owned, pointers, room: Vec::new() }
+    }
+
+    /// With room for one more string of at most `len` bytes.
+    pub(crate) fn with_room(self, len: usize) -> Self {
+        Self { room: vec![Cell::new(0); len + 1], ..self }
+    }
+
+    /// With more strings at the end.
+    pub(crate) fn and(self, more: Vec<CString>) -> Self {
+        let room = self.room.len();
+        let all = Self::new(self.owned.into_iter().chain(more).collect());
+        if room == 0 { all } else { all.with_room(room - 1) }
+    }
+
+    /// Adds the string that `parts` make, where there is room for it. It allocates nothing.
+    pub(crate) fn add(&self, parts: [&[u8]; 2]) -> Result<()> {
+        let bytes = || parts.into_iter().flatten().copied();
+        if bytes().count() >= self.room.len() || bytes().any(|byte| byte == 0) {
+            return Err(Error::new("execve", format_args!("no room"), Errno::ENAMETOOLONG));
+        }
+        for (to, from) in self.room.iter().zip(bytes().chain([0])) {
+            to.set(from);
+        }
+        if let Some(end) = self.pointers.get(self.owned.len()) {
+            end.set(self.room.as_ptr().cast());
+        }
+        Ok(())
+    }
+
+    fn as_ptr(&self) -> *const *const libc::c_char {
+        self.pointers.as_ptr().cast()
     }
 
     pub(crate) fn as_slice(&self) -> &[CString] {
@@ -191,14 +258,14 @@ impl std::fmt::Debug for Strings {
 /// Becomes the program at `path`. Returns only if it could not.
 pub(crate) fn execve(path: &CStr, argv: &Strings, envp: &Strings) -> Error {
     // SAFETY: `Strings` ends its array with null, and owns what the pointers before that point to.
-    unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), envp.pointers.as_ptr()) };
+    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
     Error::new("execve", format_args!("{path:?}"), Errno::last())
 }
 
 /// Becomes the program in the open file `fd`. Returns only if it could not.
 pub(crate) fn execveat(fd: BorrowedFd<'_>, argv: &Strings, envp: &Strings) -> Error {
     let (number, flags) = (fd.as_raw_fd(), libc::AT_EMPTY_PATH);
-    let (argv, envp) = (argv.pointers.as_ptr(), envp.pointers.as_ptr());
+    let (argv, envp) = (argv.as_ptr(), envp.as_ptr());
     // SAFETY: as for `execve`; the path is an empty C string, which names `fd` itself.
     unsafe { libc::syscall(libc::SYS_execveat, number, c"".as_ptr(), argv, envp, flags) };
     Error::new("execveat", format_args!("{number}, \"\", AT_EMPTY_PATH"), Errno::last())

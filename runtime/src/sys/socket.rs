@@ -5,10 +5,11 @@ use super::error::{Result, check, explain};
 use super::file::owned;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    self, AddressFamily, Backlog, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
-    sockopt,
+    self, AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
+    SockType, UnixAddr, sockopt,
 };
-use std::io::IoSliceMut;
+use std::ffi::CStr;
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -48,6 +49,30 @@ pub(crate) fn connect(path: &Path) -> Result<Option<OwnedFd>> {
             Ok(Some(socket))
         }
     }
+}
+
+/// Connects to the stream socket at `path`.
+pub(crate) fn connect_stream(path: &Path) -> Result<OwnedFd> {
+    let made = socket::socket(AddressFamily::Unix, SockType::Stream, FLAGS, None);
+    let socket = explain(made, "socket", format_args!("AF_UNIX, SOCK_STREAM"))?;
+    let address = UnixAddr::new(path);
+    let connected = address.and_then(|at| socket::connect(socket.as_raw_fd(), &at));
+    explain(connected, "connect", format_args!("{}", path.display()))?;
+    Ok(socket)
+}
+
+/// Sends a descriptor, and what it is called.
+pub(crate) fn send_descriptor(
+    socket: BorrowedFd<'_>,
+    name: &CStr,
+    fd: BorrowedFd<'_>,
+) -> Result<()> {
+    let name = [IoSlice::new(name.to_bytes())];
+    let descriptors = [fd.as_raw_fd()];
+    let rights = [ControlMessage::ScmRights(&descriptors)];
+    let number = socket.as_raw_fd();
+    let sent = socket::sendmsg::<()>(number, &name, &rights, MsgFlags::MSG_NOSIGNAL, None);
+    explain(sent, "sendmsg", format_args!("{number}, SCM_RIGHTS")).map(drop)
 }
 
 fn unconnected() -> Result<OwnedFd> {

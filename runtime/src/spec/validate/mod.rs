@@ -12,7 +12,7 @@ pub(crate) use mounts::REPLACEABLE;
 use super::signal;
 use crate::error::{Error, Result};
 use namespaces::{Kind, Namespaces};
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{Process, Spec};
 use std::path::{Component, Path};
 
 /// include/uapi/linux/utsname.h: the longest host name and domain name.
@@ -31,6 +31,11 @@ pub(super) fn check(spec: &Spec) -> Result<()> {
     name("domainname", spec.domainname().as_deref(), &namespaces)?;
     annotations(spec)?;
     linux::check(spec, &namespaces)
+}
+
+/// The rules for a process that is added to a container.
+pub(super) fn check_process(process: &Process) -> Result<()> {
+    process::check(Some(process))
 }
 
 /// config.md, "Specification version": as semver.org 2.0.0 has it.

@@ -1,0 +1,130 @@
+//! Adds a process to a container.
+
+use super::console::{Console, Detach};
+use super::descriptors;
+use super::existing::{Paused, Target};
+use super::foreground;
+use super::interrupt::Interrupt;
+use super::root::Root;
+use super::spawn::{Released, Spawned, spawn};
+use super::{grant, pidfile};
+use crate::error::{Error, Result};
+use crate::init::Sources;
+use crate::plan::{Facts, Plan};
+use crate::spec::exec::{self, Changes};
+use crate::sys::{Errno, process};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+/// What `exec` is asked for.
+#[derive(Debug)]
+pub struct Exec<'a> {
+    /// The container.
+    pub id: &'a str,
+    /// What is executed.
+    pub program: Program<'a>,
+    /// Where its pid is written to.
+    pub pid_file: Option<&'a Path>,
+    /// Where its terminal is sent to.
+    pub console_socket: Option<&'a Path>,
+    /// How many descriptors after stdio it keeps.
+    pub preserve_fds: u32,
+    /// The cgroup that it is in, below that of the container.
+    pub cgroup: Option<&'a str>,
+    /// Whether the container may be paused.
+    pub paused: Paused,
+    /// Whether its end is waited for.
+    pub detach: Detach,
+}
+
+/// What is executed.
+#[derive(Debug)]
+pub enum Program<'a> {
+    /// As a file says, in the form of `process` of config.json.
+    File {
+        /// The file.
+        path: &'a Path,
+        /// Whether it has a terminal, whatever the file says.
+        terminal: bool,
+    },
+    /// What the container's config.json says, with changes.
+    Changed(Changes<'a>),
+}
+
+/// Executes a program in the container, and answers with its exit code: 128 and the signal if one
+/// has ended it, 0 if it is not waited for.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; [`Error::WrongState`] if the container is not there to be joined;
+/// [`Error::Init`] if the program cannot be executed.
+pub fn exec(root: &Root, request: &Exec<'_>) -> Result<u8> {
+    let target = Target::open(&root.open_entry(request.id)?, request.paused)?;
+    add(&target, request).map_err(|error| target.blame_end(error))
+}
+
+fn add(target: &Target, request: &Exec<'_>) -> Result<u8> {
+    let bundle = &target.state.bundle;
+    let process = match &request.program {
+        Program::File { path, terminal } => exec::of_file(path, bundle, *terminal)?,
+        Program::Changed(changes) => exec::of_bundle(bundle, changes)?,
+    };
+    let kept = descriptors::kept_by_exec(request.preserve_fds)?;
+    let plan = Plan::of_exec(&process, &target.facts()?, kept, &Facts::probe()?)?;
+    let console = Console::open(&plan, request.console_socket, request.detach)?;
+    let sources = Sources::of_exec(&plan, target.pidfd()?)?;
+    // What was opened by the number of the container's first process is its own.
+    target.make_sure_it_lives()?;
+
+    let interrupt = Interrupt::catch()?;
+    let mut spawned = birth(&plan, &sources, target, request.cgroup)?;
+    drop(sources);
+    let pid = spawned.wait_until_ready(&plan, &interrupt)?;
+    grant::limits(&plan, pid)?;
+    grant::oom_score(&plan, pid)?;
+    let terminal = match spawned.take_terminal() {
+        Some(terminal) => console.give(&plan, terminal)?,
+        None => None,
+    };
+    // A signal that comes from here on is for the program; one that came before, for this process.
+    let signals = foreground::signals(request.detach)?;
+    interrupt.make_sure_none_came()?;
+    let released = spawned.release()?;
+    drop(interrupt);
+    make_sure_it_runs(&released, &plan, request.pid_file)?;
+    match signals {
+        Some(signals) => foreground::wait(&released.child, &signals, terminal),
+        None => Ok(0),
+    }
+}
+
+/// Clones the process into the container's cgroup or, where that can have none, to where the
+/// container's first process is.
+fn birth(plan: &Plan, sources: &Sources, target: &Target, below: Option<&str>) -> Result<Spawned> {
+    let cgroup = target.birthplace(below)?;
+    match spawn(plan, sources, cgroup.as_fd(), None) {
+        Err(Error::Kernel { source, .. }) if below.is_none() && has_no_room(source.errno()) => {
+            spawn(plan, sources, target.where_init_is()?.as_fd(), None)
+        }
+        spawned => spawned,
+    }
+}
+
+/// A cgroup with controllers for the groups in it, one with threads of others, or one that is gone.
+fn has_no_room(errno: Errno) -> bool {
+    matches!(errno, Errno::EBUSY | Errno::EOPNOTSUPP | Errno::ENOENT | Errno::ENODEV)
+}
+
+fn make_sure_it_runs(released: &Released, plan: &Plan, pid_file: Option<&Path>) -> Result<()> {
+    let child = &released.child;
+    let running = released.wait_for_exec(plan).and_then(|()| match pid_file {
+        Some(path) => pidfile::write(path, child.pid),
+        None => Ok(()),
+    });
+    if running.is_err() {
+        // It may have ended already.
+        let _ = process::pidfd_send_signal(child.as_fd(), process::SIGKILL);
+        let _ = process::wait(child.as_fd());
+    }
+    running
+}

@@ -1,0 +1,113 @@
+//! Runs a container from its creation to its end.
+
+use super::console::Detach;
+use super::create::{Create, Created, Up, create_for};
+use super::delete::{Force, delete};
+use super::foreground;
+use super::interrupt::Interrupt;
+use super::root::Root;
+use super::start::start;
+use crate::error::{Doing, Error, Result};
+use crate::sys::signal::Signals;
+use crate::sys::{Errno, process};
+
+/// What `run` is asked for.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The container.
+    pub create: Create<'a>,
+    /// Whether its end is waited for.
+    pub detach: Detach,
+    /// Whether it is still there when it has ended.
+    pub keep: bool,
+    /// Whether orphans of it are left to whoever else reaps them.
+    pub no_subreaper: bool,
+}
+
+/// A container that runs, and is removed when it has ended.
+#[derive(Debug)]
+#[must_use]
+pub struct Running<'a> {
+    /// What it could not be given.
+    pub warnings: Vec<String>,
+    up: Up,
+    /// `None` if its end is not waited for.
+    signals: Option<Signals>,
+    removal: Removal<'a>,
+}
+
+/// Creates a container and starts it. What remains to be done is [`Running::wait`].
+///
+/// # Errors
+///
+/// Every error of this library; whichever it is, nothing of the container is left.
+pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
+    let doing = || "run".to_owned();
+    let id = request.create.id;
+    // Until the signals are the program's they are this process's, without a gap.
+    let interrupt = Interrupt::catch()?;
+    if request.detach == Detach::No && !request.no_subreaper {
+        process::set_child_subreaper().doing(doing)?;
+    }
+    let Created { up, warnings } = create_for(root, &request.create, request.detach)?;
+    let mut removal = Removal { root, id: Some(id) };
+    let signals = foreground::signals(request.detach)?;
+    interrupt.make_sure_none_came()?;
+    drop(interrupt);
+    start(root, id)?;
+    if request.keep || request.detach == Detach::Yes {
+        removal.id = None;
+    }
+    Ok(Running { warnings, up, signals, removal })
+}
+
+impl Running<'_> {
+    /// Waits for the end of its first process and removes the container; answers with the exit
+    /// code, 128 and the signal if one has ended it, 0 if it is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if processes are left that cannot be ended.
+    pub fn wait(self) -> Result<u8> {
+        let Self { up, signals, mut removal, .. } = self;
+        let Some(signals) = signals else { return Ok(0) };
+        let code = foreground::wait(&up.child, &signals, up.terminal)?;
+        removal.now()?;
+        Ok(code)
+    }
+}
+
+/// Removes a container, at the latest when this is dropped.
+#[derive(Debug)]
+struct Removal<'a> {
+    root: &'a Root,
+    /// `None` if it stays.
+    id: Option<&'a str>,
+}
+
+impl Removal<'_> {
+    fn now(&mut self) -> Result<()> {
+        self.id.take().map_or(Ok(()), |id| delete(self.root, id, Force::Yes))
+    }
+}
+
+impl Drop for Removal<'_> {
+    fn drop(&mut self) {
+        // What cannot be removed now, `delete --force` finds.
+        let _result = self.now();
+    }
+}
+
+/// The exit code of a `run` that failed, as shells have it: 127 if there is no such program, 126 if
+/// it cannot be executed, else 1.
+#[must_use]
+pub fn exit_code_of(error: &Error) -> u8 {
+    const NOT_FOUND: u8 = 127;
+    const NOT_EXECUTABLE: u8 = 126;
+    match error {
+        Error::Init { source, .. } if source.call() == "execve" => {
+            if source.errno() == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE }
+        }
+        _ => 1,
+    }
+}

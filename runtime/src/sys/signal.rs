@@ -1,0 +1,56 @@
+//! Signals that are read instead of delivered.
+
+use super::error::{Error, Result, explain};
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::os::fd::{AsFd, BorrowedFd};
+
+pub(crate) const SIGCHLD: i32 = libc::SIGCHLD;
+pub(crate) const SIGWINCH: i32 = libc::SIGWINCH;
+
+/// Every signal that this process can be sent. As long as this lives they are read here, and do
+/// nothing by themselves.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    fd: SignalFd,
+    before: SigSet,
+}
+
+impl Signals {
+    pub(crate) fn block() -> Result<Self> {
+        let mut all = SigSet::all();
+        // What this process does wrong itself: such a signal comes back at once if it is blocked.
+        for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL] {
+            all.remove(fault);
+        }
+        let mut before = SigSet::empty();
+        let blocked = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&all), Some(&mut before));
+        explain(blocked, "rt_sigprocmask", format_args!("SIG_SETMASK, ~[]"))?;
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let fd = explain(SignalFd::with_flags(&all, flags), "signalfd4", format_args!("~[]"))?;
+        Ok(Self { fd, before })
+    }
+
+    /// The next signal that was sent, if there is one.
+    pub(crate) fn next(&self) -> Result<Option<i32>> {
+        match self.fd.read_signal() {
+            Ok(None) | Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+            Ok(Some(signal)) => Ok(Some(signal.ssi_signo.cast_signed())),
+            Err(errno) => Err(Error::new("read", format_args!("signalfd"), errno)),
+        }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // Setting a mask that was in force before cannot fail.
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+    }
+}
