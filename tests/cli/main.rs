@@ -3,6 +3,7 @@
 mod create;
 mod delete;
 mod exec;
+mod exec_process;
 mod inside;
 mod interrupted;
 mod kill;
@@ -13,3 +14,4 @@ mod sealed;
 mod start;
 mod state;
 mod stop;
+mod terminal;

@@ -39,9 +39,7 @@ fn each_call_fails(operation: Operation) -> Result<()> {
         let stage = Stage::new(operation)?;
         walk(
             &stage,
-            |number, call| {
-                (!never_fails(call)).then_some(Fault::Fail(number, errno))
-            },
+            |number, call| (!never_fails(call)).then_some(Fault::Fail(number, errno)),
             |fault, traced| {
                 let call = traced.call(fault).cloned();
                 let Some(call) = call else { return Ok(()) };
@@ -63,8 +61,7 @@ fn is_all_or_nothing(stage: &Stage, call: &Call, traced: Traced) -> Result<()> {
     }
     ensure!(output.status.signal().is_none(), "it has crashed");
     let is_warning = |line: &&str| line.starts_with("peapod: warning: ");
-    output.stderr =
-        output.stderr.split_inclusive('\n').skip_while(is_warning).collect::<String>();
+    output.stderr = output.stderr.split_inclusive('\n').skip_while(is_warning).collect::<String>();
     output.refused()?;
     if call.name == "recvmsg" && stage.operation == Operation::Start {
         // The answer to a Go that was sent: whether it runs is for `state` to say.

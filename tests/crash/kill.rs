@@ -9,27 +9,35 @@ use tests::{Fault, Traced};
 fn the_program_killed(operation: Operation) -> Result<()> {
     let stage = Stage::new(operation)?;
     let mut count = 0;
-    walk(&stage, |number, _| Some(Fault::KillProgram(number)), |_, traced| {
-        count += 1;
-        is_cleared(&stage, traced, count % 8 == 0)
-    })
+    walk(
+        &stage,
+        |number, _| Some(Fault::KillProgram(number)),
+        |_, traced| {
+            count += 1;
+            is_cleared(&stage, traced, count % 8 == 0)
+        },
+    )
 }
 
 /// Whoever makes the call is killed.
 fn the_caller_killed(operation: Operation) -> Result<()> {
     let stage = Stage::new(operation)?;
     let mut count = 0;
-    walk(&stage, |number, _| Some(Fault::KillCaller(number)), |fault, traced| {
-        count += 1;
-        let call = traced.call(fault).context("no call")?;
-        if call.process == 0 || !stage.creates() || traced.output.status.success() {
-            return is_cleared(&stage, traced, count % 8 == 0);
-        }
-        // It was a process that the program had cloned: it says so, and takes everything back.
-        traced.output.refused()?;
-        anyhow::ensure!(stage.status()?.is_none(), "it is still there");
-        stage.clear()
-    })
+    walk(
+        &stage,
+        |number, _| Some(Fault::KillCaller(number)),
+        |fault, traced| {
+            count += 1;
+            let call = traced.call(fault).context("no call")?;
+            if call.process == 0 || !stage.creates() || traced.output.status.success() {
+                return is_cleared(&stage, traced, count % 8 == 0);
+            }
+            // It was a process that the program had cloned: it says so, and takes everything back.
+            traced.output.refused()?;
+            anyhow::ensure!(stage.status()?.is_none(), "it is still there");
+            stage.clear()
+        },
+    )
 }
 
 fn is_cleared(stage: &Stage, _: Traced, again: bool) -> Result<()> {

@@ -16,10 +16,14 @@ fn times() -> usize {
 
 #[test]
 fn create_killed_at_any_moment_leaves_what_delete_removes() -> Result<()> {
-    at_random_moments("create", |_, _| Ok(()), |root, bundle| {
-        let path = bundle.path().to_string_lossy().into_owned();
-        vec!["create".to_owned(), "--bundle".to_owned(), path, root.id("c")]
-    })
+    at_random_moments(
+        "create",
+        |_, _| Ok(()),
+        |root, bundle| {
+            let path = bundle.path().to_string_lossy().into_owned();
+            vec!["create".to_owned(), "--bundle".to_owned(), path, root.id("c")]
+        },
+    )
 }
 
 #[test]

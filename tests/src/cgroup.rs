@@ -34,6 +34,17 @@ impl Cgroup {
         &self.0
     }
 
+    /// Makes a group below it.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be made.
+    pub fn make_below(&self, name: &str) -> Result<Self> {
+        let below = Self(self.0.join(name));
+        fs::create_dir(&below.0).with_context(|| below.0.display().to_string())?;
+        Ok(below)
+    }
+
     /// Whether it is there.
     #[must_use]
     pub fn exists(&self) -> bool {

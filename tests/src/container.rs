@@ -58,6 +58,15 @@ impl<'r> Container<'r> {
         self.root.start(&[verb, &[&self.id], after].concat())
     }
 
+    /// Runs a program in it, with options of `exec`.
+    ///
+    /// # Errors
+    ///
+    /// When `peapod` cannot be run.
+    pub fn exec(&self, options: &[&str], args: &[&str]) -> Result<Output> {
+        self.run(&[&["exec"], options].concat(), args)
+    }
+
     /// Starts it.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod process;
 mod root;
 mod run;
 mod sandbox;
+mod terminal;
 mod trace;
 mod wait;
 
@@ -28,5 +29,6 @@ pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;
 pub use run::{Output, Running};
 pub use sandbox::Sandbox;
+pub use terminal::{ConsoleSocket, Terminal};
 pub use trace::{Call, Fault, Traced};
 pub use wait::{DEADLINE, file_with, readable};

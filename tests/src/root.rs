@@ -6,10 +6,11 @@ use crate::container::Container;
 use crate::process::{Process, reap_all};
 use crate::run::{Output, Running};
 use crate::sandbox::Sandbox;
+use crate::terminal::Terminal;
 use crate::trace::{self, Fault, Traced};
+use crate::wait::DEADLINE;
 use crate::{leftovers, machine};
 use anyhow::{Context, Result, ensure};
-use crate::wait::DEADLINE;
 use nix::sys::prctl::set_child_subreaper;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -131,6 +132,43 @@ impl Root {
             self.processes().push(Arc::new(process));
         }
         Ok(traced)
+    }
+
+    /// Starts `peapod` with this root by a shell that first does something else: opens descriptors,
+    /// sets variables. `script` ends with what runs `"$@"`.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run.
+    pub fn start_by_shell(&self, script: &str, args: &[&str]) -> Result<Running> {
+        let mut command = Command::new("bash");
+        command.args(["-c", script, "bash"]).arg(machine::runtime()?);
+        command.arg("--root").arg(self.state()).args(args);
+        let number = self.next();
+        let file = |kind: &str| self.file(&format!("{number}.{kind}"));
+        Running::start(&mut command, file("stdout"), file("stderr"))
+    }
+
+    /// Starts `peapod` with this root on a terminal.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run.
+    pub fn start_on(&self, terminal: &Terminal, args: &[&str]) -> Result<Running> {
+        let mut command = Command::new(machine::peapod()?);
+        command.arg("--root").arg(self.state()).args(args);
+        Running::start_on(&mut command, terminal.slave()?)
+    }
+
+    /// Starts to run a container in the foreground.
+    ///
+    /// # Errors
+    ///
+    /// When `peapod` cannot be run.
+    pub fn start_run(&self, name: &str, bundle: &Bundle, options: &[&str]) -> Result<Running> {
+        bundle.write()?;
+        let path = bundle.path().to_str().context("the path of the bundle")?;
+        self.start(&[&["run", "--bundle", path], options, &[&self.id(name)]].concat())
     }
 
     /// Tries to create a container.

@@ -2,11 +2,12 @@
 //! open by the container that it leaves behind.
 
 use crate::process::Process;
-use crate::wait::DEADLINE;
-use anyhow::{Context, Result, ensure};
+use crate::wait::{DEADLINE, file_with};
+use anyhow::{Context, Error, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +42,16 @@ impl Output {
     ///
     /// When it succeeded, or said nothing, or too much.
     pub fn refused(self) -> Result<String> {
-        ensure!(self.status.code() == Some(1), "not status 1: {self:?}");
+        self.refused_with(1)
+    }
+
+    /// The same with another status.
+    ///
+    /// # Errors
+    ///
+    /// When it succeeded, or said nothing, or too much.
+    pub fn refused_with(self, status: i32) -> Result<String> {
+        ensure!(self.status.code() == Some(status), "not status {status}: {self:?}");
         ensure!(self.stdout.is_empty(), "output: {self:?}");
         let line = self.stderr.strip_suffix('\n').with_context(|| format!("{self:?}"))?;
         ensure!(!line.contains('\n'), "more than one line: {self:?}");
@@ -77,13 +87,42 @@ pub(crate) fn without_forks<T>(act: impl FnOnce() -> T) -> T {
 impl Running {
     /// Starts `command`, whose output goes to the files `stdout` and `stderr`.
     pub(crate) fn start(command: &mut Command, stdout: PathBuf, stderr: PathBuf) -> Result<Self> {
-        let name = format!("{command:?}");
         command.stdin(Stdio::null());
+        Self::start_with_input(command, stdout, stderr)
+    }
+
+    /// The same, with the standard input that `command` has.
+    pub(crate) fn start_with_input(
+        command: &mut Command,
+        stdout: PathBuf,
+        stderr: PathBuf,
+    ) -> Result<Self> {
+        let name = format!("{command:?}");
         command.stdout(File::options().create_new(true).append(true).open(&stdout)?);
         command.stderr(File::options().create_new(true).append(true).open(&stderr)?);
         let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
         let process = Process::open(child.id().cast_signed())?;
         Ok(Self { command: name, child, process, stdout, stderr, is_reaped: false })
+    }
+
+    /// Starts `command` on a terminal; nothing that it prints is in its [`Output`].
+    pub(crate) fn start_on(command: &mut Command, terminal: &OwnedFd) -> Result<Self> {
+        let name = format!("{command:?}");
+        let stdio = || Ok::<_, Error>(Stdio::from(terminal.try_clone()?));
+        command.stdin(stdio()?).stdout(stdio()?).stderr(stdio()?);
+        let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
+        let process = Process::open(child.id().cast_signed())?;
+        let nothing = || PathBuf::from("/dev/null");
+        Ok(Self { command: name, child, process, stdout: nothing(), stderr: nothing(), is_reaped: false })
+    }
+
+    /// Waits until it has printed `text`; answers with all that it has printed.
+    ///
+    /// # Errors
+    ///
+    /// When it has not by the deadline.
+    pub fn says(&self, text: &str) -> Result<String> {
+        file_with(&self.stdout, text)
     }
 
     /// Sends it a signal.

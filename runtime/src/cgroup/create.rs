@@ -70,7 +70,8 @@ impl Hierarchy {
         names: &Names,
         plan: &CgroupPlan,
     ) -> std::result::Result<NewCgroup, Failure> {
-        let mut undo = Undo { hierarchy: self.clone(), parents: Vec::new(), empty: None, leaf: None };
+        let mut undo =
+            Undo { hierarchy: self.clone(), parents: Vec::new(), empty: None, leaf: None };
         let mut above = Above { path: String::new(), fd: open(self.root.as_fd(), c".")? };
         for (path, name) in &names.above {
             above.enable(plan)?;

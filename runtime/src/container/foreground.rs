@@ -11,9 +11,16 @@ use crate::sys::{self, Errno, descriptor};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// What is passed on at a time.
 const CHUNK: usize = 8192;
+
+/// How long a process takes at most from its death to being a zombie.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// No process has that number.
+const NOBODY: i32 = 0;
 
 /// What reaches this process, if it is to stay in the foreground.
 pub(super) fn signals(detach: Detach) -> Result<Option<Signals>> {
@@ -47,10 +54,23 @@ pub(super) fn wait(child: &Child, signals: &Signals, terminal: Option<OwnedFd>) 
     process::wait(child.as_fd()).doing(doing).map(process::exit_code)
 }
 
+/// Reaps what this process has become the parent of, now that all of it is about to end.
+pub(super) fn reap(signals: &Signals) -> Result<()> {
+    let doing = || "reaping".to_owned();
+    let deadline = Instant::now() + PATIENCE;
+    while process::reap_all_but(NOBODY).doing(doing)? {
+        if !poll::readable(&[signals.as_fd()], Some(deadline)).doing(doing)?[0] {
+            break;
+        }
+        while signals.next().doing(doing)?.is_some() {}
+    }
+    Ok(())
+}
+
 fn pass_on(signals: &Signals, child: &Child, relay: Option<&Relay>) -> sys::Result<()> {
     while let Some(signal) = signals.next()? {
         match (signal, relay) {
-            (SIGCHLD, _) => process::reap_all_but(child.pid)?,
+            (SIGCHLD, _) => drop(process::reap_all_but(child.pid)?),
             (SIGWINCH, Some(relay)) => relay.resize(),
             _ => match process::pidfd_send_signal(child.as_fd(), signal) {
                 Err(error) if error.errno() == Errno::ESRCH => {}
@@ -168,6 +188,5 @@ impl Relay {
 }
 
 fn is_ready(input: &File) -> bool {
-    let now = std::time::Instant::now();
-    poll::readable(&[input.as_fd()], Some(now)).is_ok_and(|ready| ready[0])
+    poll::readable(&[input.as_fd()], Some(Instant::now())).is_ok_and(|ready| ready[0])
 }

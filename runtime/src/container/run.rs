@@ -8,8 +8,10 @@ use super::interrupt::Interrupt;
 use super::root::Root;
 use super::start::start;
 use crate::error::{Doing, Error, Result};
+use crate::sys::Errno;
+use crate::sys::process::{self, Child};
 use crate::sys::signal::Signals;
-use crate::sys::{Errno, process};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// What `run` is asked for.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub struct Run<'a> {
 pub struct Running<'a> {
     /// What it could not be given.
     pub warnings: Vec<String>,
-    up: Up,
+    terminal: Option<OwnedFd>,
     /// `None` if its end is not waited for.
     signals: Option<Signals>,
     removal: Removal<'a>,
@@ -49,8 +51,9 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     if request.detach == Detach::No && !request.no_subreaper {
         process::set_child_subreaper().doing(doing)?;
     }
-    let Created { up, warnings } = create_for(root, &request.create, request.detach)?;
-    let mut removal = Removal { root, id: Some(id) };
+    let Created { up: Up { child, terminal }, warnings } =
+        create_for(root, &request.create, request.detach)?;
+    let mut removal = Removal { root, id: Some(id), child };
     let signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     drop(interrupt);
@@ -58,7 +61,7 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;
     }
-    Ok(Running { warnings, up, signals, removal })
+    Ok(Running { warnings, terminal, signals, removal })
 }
 
 impl Running<'_> {
@@ -69,10 +72,11 @@ impl Running<'_> {
     ///
     /// [`Error::Timeout`] if processes are left that cannot be ended.
     pub fn wait(self) -> Result<u8> {
-        let Self { up, signals, mut removal, .. } = self;
+        let Self { terminal, signals, mut removal, .. } = self;
         let Some(signals) = signals else { return Ok(0) };
-        let code = foreground::wait(&up.child, &signals, up.terminal)?;
+        let code = foreground::wait(&removal.child, &signals, terminal)?;
         removal.now()?;
+        foreground::reap(&signals)?;
         Ok(code)
     }
 }
@@ -83,11 +87,17 @@ struct Removal<'a> {
     root: &'a Root,
     /// `None` if it stays.
     id: Option<&'a str>,
+    /// Its first process, which is this one's to reap.
+    child: Child,
 }
 
 impl Removal<'_> {
     fn now(&mut self) -> Result<()> {
-        self.id.take().map_or(Ok(()), |id| delete(self.root, id, Force::Yes))
+        let Some(id) = self.id.take() else { return Ok(()) };
+        delete(self.root, id, Force::Yes)?;
+        // It may have been reaped already.
+        let _ = process::wait(self.child.as_fd());
+        Ok(())
     }
 }
 

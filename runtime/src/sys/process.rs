@@ -173,15 +173,15 @@ pub(crate) fn set_child_subreaper() -> Result<()> {
     explain(set, "prctl", format_args!("PR_SET_CHILD_SUBREAPER, 1"))
 }
 
-/// Reaps the children that have ended but for `other`.
-pub(crate) fn reap_all_but(other: i32) -> Result<()> {
+/// Reaps the children that have ended but for `other`; false if there are no children any more.
+pub(crate) fn reap_all_but(other: i32) -> Result<bool> {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
     loop {
         let ended = match waitid(Id::All, flags | WaitPidFlag::WNOWAIT) {
-            Err(Errno::ECHILD) => return Ok(()),
+            Err(Errno::ECHILD) => return Ok(false),
             result => explain(result, "waitid", format_args!("P_ALL"))?,
         };
-        let Some(pid) = ended.pid().filter(|pid| pid.as_raw() != other) else { return Ok(()) };
+        let Some(pid) = ended.pid().filter(|pid| pid.as_raw() != other) else { return Ok(true) };
         explain(waitid(Id::Pid(pid), flags), "waitid", format_args!("P_PID, {pid}"))?;
     }
 }
