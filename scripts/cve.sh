@@ -61,8 +61,8 @@ results runc RUNTIME=/usr/bin/runc
 {
     echo '# Known attacks, against three runtimes'
     echo
-    echo 'Made by `scripts/cve.sh`. A test is named after the CVE, advisory or measured defect; *fails* means that the'
-    echo 'attack works, or that the runtime does not do what the test needs.'
+    echo 'Made by scripts/cve.sh. A test is named after the CVE, advisory or measured defect; *fails* means that the attack'
+    echo 'works, or that the runtime does not do what the test needs.'
     echo
     echo "| test | peapod | crun $(version crun) | runc $(version runc) |"
     echo '| --- | --- | --- | --- |'

@@ -71,6 +71,21 @@ fn start_killed_leaves_what_delete_removes() -> Result<()> {
 }
 
 #[test]
+fn exec_killed_leaves_what_delete_removes() -> Result<()> {
+    the_program_killed(Operation::Exec)
+}
+
+#[test]
+fn what_exec_adds_killed_leaves_what_delete_removes() -> Result<()> {
+    the_caller_killed(Operation::Exec)
+}
+
+#[test]
+fn run_killed_leaves_what_delete_removes() -> Result<()> {
+    the_program_killed(Operation::Run)
+}
+
+#[test]
 fn kill_and_stop_killed_leave_what_delete_removes() -> Result<()> {
     the_program_killed(Operation::Kill)?;
     the_program_killed(Operation::Stop)

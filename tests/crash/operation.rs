@@ -19,6 +19,9 @@ pub(crate) enum Operation {
     /// One in a sandbox, by way of a builder.
     CreateInSandbox,
     Start,
+    Exec,
+    /// In the foreground, to the end.
+    Run,
     Kill,
     Stop,
     Delete,
@@ -41,7 +44,9 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(operation: Operation) -> Result<Self> {
         let root = Root::new()?;
-        let bundle = root.bundle(&["sleep", "1000"])?;
+        let program: &[&str] =
+            if operation == Operation::Run { &["true"] } else { &["sleep", "1000"] };
+        let bundle = root.bundle(program)?;
         bundle.write()?;
         let (id, pod) = (root.id("c"), root.id("pod"));
         let keeper = Root::new()?;
@@ -58,6 +63,8 @@ impl Stage {
                 vec!["create", "--bundle", bundle, "--sandbox", &self.pod, &self.id]
             }
             Operation::Start => vec!["start", &self.id],
+            Operation::Exec => vec!["exec", &self.id, "true"],
+            Operation::Run => vec!["run", "--bundle", bundle, &self.id],
             Operation::Kill => vec!["kill", &self.id, "KILL"],
             Operation::Stop => vec!["stop", "--grace-period", "0", &self.id],
             Operation::Delete => vec!["delete", "--force", &self.id],
@@ -70,14 +77,14 @@ impl Stage {
     /// Makes what the operation is about.
     fn prepare(&self) -> Result<()> {
         match self.operation {
-            Operation::Create | Operation::SandboxCreate => {}
+            Operation::Create | Operation::Run | Operation::SandboxCreate => {}
             Operation::CreateInSandbox | Operation::SandboxStop | Operation::SandboxDelete => {
                 self.root.sandbox("pod", &[])?;
             }
             Operation::Start => {
                 self.root.create("c", &self.bundle)?;
             }
-            Operation::Kill | Operation::Stop | Operation::Delete => {
+            Operation::Exec | Operation::Kill | Operation::Stop | Operation::Delete => {
                 self.root.start_container("c", &self.bundle)?;
             }
         }
@@ -93,8 +100,11 @@ impl Stage {
     /// What the status must be when the operation has failed, if that is certain.
     pub(crate) fn status_before(&self) -> Option<Option<&'static str>> {
         match self.operation {
+            // It may have been the deletion at the end that failed.
+            Operation::Run => None,
             _ if self.creates() => Some(None),
             Operation::Start => Some(Some("created")),
+            Operation::Exec => Some(Some("running")),
             // What has been killed does not come back.
             _ => None,
         }
@@ -104,9 +114,9 @@ impl Stage {
     pub(crate) fn status_after(&self) -> Option<&'static str> {
         match self.operation {
             Operation::Create | Operation::CreateInSandbox => Some("created"),
-            Operation::Start | Operation::SandboxCreate => Some("running"),
+            Operation::Start | Operation::Exec | Operation::SandboxCreate => Some("running"),
             Operation::Kill | Operation::Stop | Operation::SandboxStop => Some("stopped"),
-            Operation::Delete | Operation::SandboxDelete => None,
+            Operation::Run | Operation::Delete | Operation::SandboxDelete => None,
         }
     }
 
@@ -114,7 +124,10 @@ impl Stage {
     pub(crate) fn creates(&self) -> bool {
         matches!(
             self.operation,
-            Operation::Create | Operation::CreateInSandbox | Operation::SandboxCreate
+            Operation::Create
+                | Operation::CreateInSandbox
+                | Operation::Run
+                | Operation::SandboxCreate
         )
     }
 
@@ -166,8 +179,8 @@ impl Stage {
     }
 }
 
-/// Calls `attempt` with the number of each call of the operation that is tried, and makes sure that the
-/// last is behind the last call.
+/// Calls `attempt` with what came of a fault at each call that is tried, and makes sure that a fault
+/// behind the last call does nothing.
 pub(crate) fn walk(
     stage: &Stage,
     fault: impl Fn(usize, &Call) -> Option<Fault>,

@@ -1,1 +1,5 @@
-//! to come
+//! Many operations at once: on one container, and on hundreds. Needs root.
+
+mod machine;
+mod many;
+mod one;

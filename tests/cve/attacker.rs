@@ -2,8 +2,8 @@
 //!
 //! `attacker snoop CANARY`: reads the file CANARY of the host through the root, the working
 //! directory and the descriptors of whoever appears. `attacker grab`: holds on to the executables
-//! of whoever appears, and tries to open them for writing. Both say `ready`, then `reached PATH` for
-//! each success, and go on until they are killed.
+//! of whoever appears, and tries to open them for writing. Both say `ready`, then `reached PATH`
+//! for each success, and go on until they are killed or have said enough.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -37,20 +37,23 @@ fn others(known: &BTreeSet<u32>) -> BTreeSet<u32> {
 }
 
 fn snoop(canary: &str, known: &BTreeSet<u32>) -> ! {
-    let up = "../".repeat(20);
     loop {
-        for pid in others(known) {
-            let mut ways = vec![format!("/proc/{pid}/root"), format!("/proc/{pid}/cwd/{up}")];
-            let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            ways.extend(fds.map(|fd| format!("{}/{up}", fd.path().display())));
-            for way in ways {
-                let path = format!("{way}/{canary}");
-                if fs::read_to_string(&path).is_ok_and(|text| text.contains("secret")) {
-                    say(&format!("reached {path}"));
-                }
+        for way in others(known).into_iter().flat_map(ways) {
+            let path = format!("{way}/{canary}");
+            if fs::read_to_string(&path).is_ok_and(|text| text.contains("secret")) {
+                say(&format!("reached {path}"));
             }
         }
     }
+}
+
+/// What leads to the root directory of a process, or of the host.
+fn ways(pid: u32) -> Vec<String> {
+    let up = "../".repeat(20);
+    let mut ways = vec![format!("/proc/{pid}/root"), format!("/proc/{pid}/cwd/{up}")];
+    let fds = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    ways.extend(fds.map(|fd| format!("{}/{up}", fd.path().display())));
+    ways
 }
 
 fn grab(known: &BTreeSet<u32>) -> ! {
@@ -76,9 +79,7 @@ fn grab(known: &BTreeSet<u32>) -> ! {
 
 fn say(text: &str) {
     drop(writeln!(std::io::stdout(), "{text}"));
-    if SAID.fetch_add(1, Ordering::Relaxed) == ENOUGH {
-        loop {
-            thread::park();
-        }
+    while SAID.fetch_add(1, Ordering::Relaxed) >= ENOUGH {
+        thread::park();
     }
 }

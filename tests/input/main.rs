@@ -8,6 +8,8 @@ mod mounts;
 mod namespaces;
 mod process;
 mod root;
+mod table;
+mod verbs;
 
 use anyhow::{Context, Result};
 use tests::{Bundle, Root};

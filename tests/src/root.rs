@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A `--root`, bundles, and what `peapod` makes of them. Dropped, all of it is deleted.
 #[derive(Debug)]
@@ -284,6 +285,23 @@ impl Root {
         Ok(())
     }
 
+    /// Waits a moment, and reaps what has ended meanwhile in a cgroup of this root's.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` cannot be read.
+    pub fn reap_orphans(&self) -> Result<()> {
+        for pid in leftovers::processes(&self.mark)? {
+            if let Ok(process) = Process::open(pid)
+                && process.ends_within(Duration::from_millis(5))?
+            {
+                // ECHILD: somebody else's, who reaps it.
+                drop(process.wait());
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until all processes that were started here have ended, or the deadline is over.
     ///
     /// # Errors
@@ -316,7 +334,10 @@ impl Root {
     ///
     /// When one lives on.
     pub fn reap(&self) -> Result<()> {
-        reap_all(&self.processes())
+        let mut processes = self.processes();
+        reap_all(&processes)?;
+        processes.clear();
+        Ok(())
     }
 
     /// Makes sure that nothing is left of what was created here: no state, no cgroup, no mount, no

@@ -113,7 +113,14 @@ impl Running {
         let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
         let process = Process::open(child.id().cast_signed())?;
         let nothing = || PathBuf::from("/dev/null");
-        Ok(Self { command: name, child, process, stdout: nothing(), stderr: nothing(), is_reaped: false })
+        Ok(Self {
+            command: name,
+            child,
+            process,
+            stdout: nothing(),
+            stderr: nothing(),
+            is_reaped: false,
+        })
     }
 
     /// Waits until it has printed `text`; answers with all that it has printed.

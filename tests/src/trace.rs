@@ -107,7 +107,8 @@ pub(crate) fn allow(command: &mut Command) {
     unsafe { command.pre_exec(|| Ok(ptrace::traceme()?)) };
 }
 
-/// Runs what `start` starts, by a command that may be traced ([`allow`]), to its end. `beside` is a process that is traced as well, as one of the program's.
+/// Runs what `start` starts, by a command that may be traced ([`allow`]), to its end.
+/// `beside` is a process that is traced as well, as one of the program's.
 pub(crate) fn run(
     start: impl FnOnce() -> Result<Running> + Send,
     beside: Option<i32>,

@@ -97,7 +97,11 @@ impl Spawned {
                 Some((ToParent::Terminal(number), pid)) => {
                     self.terminal = Some(self.take(pid, number)?);
                 }
-                Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
+                Some((ToParent::Failed(failure), pid)) => {
+                    // To be reaped, whichever of the processes it is; it may have been already.
+                    let _adopted = self.adopt(pid);
+                    return Err(explain(plan, &failure));
+                }
                 None => return Err(Error::InitEnded(self.how_it_ended()?)),
             }
             ToInit::Continue.send(self.link()?).doing(doing)?;

@@ -159,18 +159,7 @@ impl<'a> Tracer<'a> {
                 let name = name_of(call);
                 self.calls.push(Call { process: tracee.number, name, arguments });
                 if self.fault.number() == Some(self.calls.len()) {
-                    match self.fault {
-                        Fault::KillCaller(_) => kill(pid, Signal::SIGKILL)?,
-                        // It may have ended before.
-                        Fault::KillProgram(_) => {
-                            no_longer_there(kill(self.program, Signal::SIGKILL))?;
-                        }
-                        Fault::Fail(_, errno) => {
-                            skip_call(pid)?;
-                            tracee.fails = Some(errno);
-                        }
-                        Fault::None => {}
-                    }
+                    tracee.fails = self.strike(pid)?;
                 }
             }
             None => {
@@ -182,6 +171,22 @@ impl<'a> Tracer<'a> {
         }
         self.tracees.insert(pid, tracee);
         resume(pid, None)
+    }
+
+    /// Does to the caller, or to the program, what this trace is for; answers with the error that
+    /// the call is to return.
+    fn strike(&self, caller: Pid) -> Result<Option<Errno>> {
+        match self.fault {
+            Fault::None => {}
+            Fault::KillCaller(_) => kill(caller, Signal::SIGKILL)?,
+            // It may have ended before.
+            Fault::KillProgram(_) => no_longer_there(kill(self.program, Signal::SIGKILL))?,
+            Fault::Fail(_, errno) => {
+                skip_call(caller)?;
+                return Ok(Some(errno));
+            }
+        }
+        Ok(None)
     }
 
     fn add(&mut self, pid: Pid) {
