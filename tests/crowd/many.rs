@@ -1,7 +1,7 @@
 //! Hundreds of containers, by four clients at once: afterwards the machine is as before.
 
 use crate::machine::Machine;
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use std::thread;
 use tests::{Bundle, Root, is_long};
 
@@ -20,23 +20,22 @@ fn hundreds_of_containers_leave_the_machine_as_it_was() -> Result<()> {
     root.has_nothing_left()?;
     let before = Machine::now()?;
     thread::scope(|scope| {
-        let clients: Vec<_> = bundles
-            .iter()
-            .enumerate()
-            .map(|(client, bundle)| {
-                let root = &root;
-                scope.spawn(move || -> Result<()> {
-                    for number in 0..containers() / CLIENTS {
-                        life(root, &format!("c{client}-{number}"), bundle)?;
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        clients.into_iter().try_for_each(|client| client.join().unwrap())
+        let client = |(number, bundle)| {
+            let root = &root;
+            scope.spawn(move || lives(root, number, bundle))
+        };
+        let clients: Vec<_> = bundles.iter().enumerate().map(client).collect();
+        let panicked = |_| anyhow!("a client has panicked");
+        clients.into_iter().try_for_each(|client| client.join().map_err(panicked)?)
     })?;
     root.has_nothing_left()?;
     Machine::now()?.is_as_before(&before, containers())
+}
+
+/// What one client does.
+fn lives(root: &Root, client: usize, bundle: &Bundle) -> Result<()> {
+    (0..containers() / CLIENTS)
+        .try_for_each(|number| life(root, &format!("c{client}-{number}"), bundle))
 }
 
 /// All that can happen to a container.

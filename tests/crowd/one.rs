@@ -1,7 +1,7 @@
 //! Operations on one id at the same time: one winner where there can be one, and clear words for
 //! all others, soon.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::{Bundle, Output, Root};
@@ -30,7 +30,11 @@ fn at_once(root: &Root, commands: &[Vec<String>]) -> Result<Vec<Output>> {
         while !threads.iter().all(|thread| thread.is_finished()) {
             root.reap_orphans()?;
         }
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<Vec<_>>>()
+        let panicked = |_| anyhow!("a client has panicked");
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(panicked)?)
+            .collect::<Result<Vec<_>>>()
     })?;
     // Init of a container is a child of whoever created it, and then of ours.
     root.adopt_all()?;
