@@ -20,6 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::rustc-link-arg-bins=-Wl,{argument}");
     }
 
+    // What is built, as scripts/lib.sh knows it.
+    println!("cargo::rerun-if-env-changed=PEAPOD_COMMIT");
+    let commit = env::var("PEAPOD_COMMIT").unwrap_or_else(|_| "unknown".to_owned());
+    println!("cargo::rustc-env=PEAPOD_COMMIT={commit}");
+
     // The version is the package's, which cargo has put into the environment for rustc to find.
     let mut rustc = Command::new(env::var("RUSTC")?);
     rustc

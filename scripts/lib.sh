@@ -6,6 +6,10 @@
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${PEAPOD_CACHE:-$repo/.cache}
 
+# What `peapod --version` says was built.
+PEAPOD_COMMIT=$(git -C "$repo" rev-parse HEAD 2>/dev/null || echo unknown)
+export PEAPOD_COMMIT
+
 # Colour is for people: on a terminal, and not where NO_COLOR (no-color.org) is set.
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then
     bold=$'\e[1m' dim=$'\e[2m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'

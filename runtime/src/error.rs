@@ -62,6 +62,10 @@ pub enum Error {
     #[error("container init ended while it was set up: {0}")]
     InitEnded(String),
 
+    /// A hook failed: which, how, and the end of what it said.
+    #[error("{0}")]
+    Hook(String),
+
     /// A system call failed.
     #[error("{doing}")]
     Kernel {

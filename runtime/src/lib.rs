@@ -22,6 +22,6 @@ mod init;
 mod link;
 mod plan;
 pub mod sandbox;
-pub use spec::signal;
+pub use spec::{Owner, signal, template};
 mod spec;
 pub mod sys;

@@ -21,12 +21,20 @@
 //!
 //! Until `Created` an end of file ends init: no half-made container outlives its creator.
 
+use crate::sys::program::{Ended, How, Tail};
 use crate::sys::{self, socket};
 use std::os::fd::BorrowedFd;
 
 /// What a process on its way to be the container's says to its parent.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "init, which sends them, has no heap")]
 pub(crate) enum ToParent {
+    /// This process is in a new user namespace: time to write its maps. The answer is
+    /// [`ToInit::Continue`].
+    MapIds,
+    /// The root is ready to be entered: time for the hooks of the parent. The answer is
+    /// [`ToInit::Continue`].
+    Hooks,
     /// This process's descriptor of that number is the other end of the program's terminal. It
     /// stays open until the parent has taken it and says `Continue`.
     Terminal(i32),
@@ -34,6 +42,8 @@ pub(crate) enum ToParent {
     Ready,
     /// A step failed, and this process ends.
     Failed(Failure),
+    /// A hook failed, and this process ends.
+    HookFailed(HookFailure),
 }
 
 /// What such a process is told.
@@ -57,6 +67,16 @@ pub(crate) struct Failure {
     pub(crate) error: sys::Error,
 }
 
+/// Which hook failed, and how.
+#[derive(Debug)]
+pub(crate) struct HookFailure {
+    /// Which list of hooks it is in.
+    pub(crate) step: Step,
+    /// Its place there.
+    pub(crate) item: u16,
+    pub(crate) ended: Ended,
+}
+
 /// The steps of a process on its way to exec, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -64,11 +84,16 @@ pub(crate) enum Step {
     Clone,
     Namespaces,
     Keyring,
+    Time,
+    Isolation,
+    Root,
+    Ids,
     Loopback,
     Names,
-    Root,
     Mounts,
     Devices,
+    Hooks,
+    CreateContainer,
     Pivot,
     Terminal,
     Home,
@@ -80,21 +105,27 @@ pub(crate) enum Step {
     Identity,
     Executable,
     Gate,
+    StartContainer,
     Limits,
     Seccomp,
     Exec,
 }
 
 impl Step {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 28] = [
         Self::Clone,
         Self::Namespaces,
         Self::Keyring,
+        Self::Time,
+        Self::Isolation,
+        Self::Root,
+        Self::Ids,
         Self::Loopback,
         Self::Names,
-        Self::Root,
         Self::Mounts,
         Self::Devices,
+        Self::Hooks,
+        Self::CreateContainer,
         Self::Pivot,
         Self::Terminal,
         Self::Home,
@@ -106,6 +137,7 @@ impl Step {
         Self::Identity,
         Self::Executable,
         Self::Gate,
+        Self::StartContainer,
         Self::Limits,
         Self::Seccomp,
         Self::Exec,
@@ -113,8 +145,9 @@ impl Step {
 }
 
 /// A packet: kind, step, item (2 bytes), errno (4 bytes), length of the call's name, its name,
-/// its arguments.
-const PACKET: usize = 192;
+/// its arguments. Of a hook: kind, step, item, exit status or signal (4 bytes), which of them it
+/// is, what it said.
+const PACKET: usize = HEADER + Tail::SIZE;
 const HEADER: usize = 9;
 const READY: u8 = 1;
 const FAILED: u8 = 2;
@@ -122,21 +155,23 @@ const CREATED: u8 = 3;
 const GO: u8 = 4;
 const CONTINUE: u8 = 5;
 const TERMINAL: u8 = 6;
+const HOOKS: u8 = 7;
+const HOOK_FAILED: u8 = 8;
+const MAP_IDS: u8 = 9;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
         let mut packet = [0; PACKET];
         let len = match self {
-            Self::Ready => {
-                packet[0] = READY;
-                HEADER
-            }
+            Self::Ready => bare(READY, &mut packet),
+            Self::MapIds => bare(MAP_IDS, &mut packet),
+            Self::Hooks => bare(HOOKS, &mut packet),
             Self::Terminal(number) => {
-                packet[0] = TERMINAL;
                 packet[4..8].copy_from_slice(&number.to_le_bytes());
-                HEADER
+                bare(TERMINAL, &mut packet)
             }
             Self::Failed(failure) => failure.encode(&mut packet),
+            Self::HookFailed(failure) => failure.encode(&mut packet),
         };
         socket::send(socket, &packet[..len])
     }
@@ -146,13 +181,23 @@ impl ToParent {
         let mut packet = [0; PACKET];
         let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
         let number = [packet[4], packet[5], packet[6], packet[7]];
-        Ok(match packet[0] {
-            TERMINAL if len == HEADER => Some((Self::Terminal(i32::from_le_bytes(number)), pid)),
-            READY if len == HEADER => Some((Self::Ready, pid)),
-            FAILED => Failure::decode(&packet[..len]).map(|failure| (Self::Failed(failure), pid)),
+        let said = match packet[0] {
+            READY if len == HEADER => Some(Self::Ready),
+            MAP_IDS if len == HEADER => Some(Self::MapIds),
+            HOOKS if len == HEADER => Some(Self::Hooks),
+            TERMINAL if len == HEADER => Some(Self::Terminal(i32::from_le_bytes(number))),
+            FAILED => Failure::decode(&packet[..len]).map(Self::Failed),
+            HOOK_FAILED => HookFailure::decode(&packet[..len]).map(Self::HookFailed),
             _ => None,
-        })
+        };
+        Ok(said.map(|said| (said, pid)))
     }
+}
+
+/// A packet that has only a kind.
+fn bare(kind: u8, packet: &mut [u8; PACKET]) -> usize {
+    packet[0] = kind;
+    HEADER
 }
 
 impl ToInit {
@@ -205,6 +250,41 @@ impl Failure {
     }
 }
 
+impl HookFailure {
+    fn encode(&self, packet: &mut [u8; PACKET]) -> usize {
+        let (which, number) = match self.ended.how {
+            How::Exited(code) => (0, code),
+            How::Killed(signal) => (1, signal),
+            How::TimedOut => (2, 0),
+            How::Abandoned => (3, 0),
+        };
+        let said = self.ended.said.as_bytes();
+        packet[0] = HOOK_FAILED;
+        packet[1] = self.step as u8;
+        packet[2..4].copy_from_slice(&self.item.to_le_bytes());
+        packet[4..8].copy_from_slice(&number.to_le_bytes());
+        packet[8] = which;
+        packet[HEADER..HEADER + said.len()].copy_from_slice(said);
+        HEADER + said.len()
+    }
+
+    fn decode(packet: &[u8]) -> Option<Self> {
+        let step = *Step::ALL.get(usize::from(*packet.get(1)?))?;
+        let item = u16::from_le_bytes(packet.get(2..4)?.try_into().ok()?);
+        let number = i32::from_le_bytes(packet.get(4..8)?.try_into().ok()?);
+        let how = match packet.get(8)? {
+            0 => How::Exited(number),
+            1 => How::Killed(number),
+            2 => How::TimedOut,
+            3 => How::Abandoned,
+            _ => return None,
+        };
+        let mut said = Tail::new();
+        said.push(packet.get(HEADER..)?);
+        Some(Self { step, item, ended: Ended { how, said } })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +307,23 @@ mod tests {
     }
 
     #[test]
+    fn how_a_hook_failed_arrives_as_it_was_sent() {
+        let (here, there) = socket::pair().unwrap();
+        socket::pass_credentials(here.as_fd()).unwrap();
+        for how in [How::Exited(7), How::Killed(9), How::TimedOut, How::Abandoned] {
+            let mut said = Tail::new();
+            said.push(&[b'x'; 600]);
+            let step = Step::StartContainer;
+            let failure = HookFailure { step, item: 3, ended: Ended { how, said } };
+            ToParent::HookFailed(failure).send(there.as_fd()).unwrap();
+            let (packet, _) = ToParent::receive(here.as_fd()).unwrap().unwrap();
+            let ToParent::HookFailed(failure) = packet else { panic!("{packet:?}") };
+            assert_eq!((failure.step, failure.item, failure.ended.how), (step, 3, how));
+            assert_eq!(failure.ended.said.as_bytes(), said.as_bytes());
+        }
+    }
+
+    #[test]
     fn a_peer_that_is_gone_is_an_end() {
         let (here, there) = socket::pair().unwrap();
         drop(there);
@@ -236,8 +333,9 @@ mod tests {
     #[test]
     fn no_packet_makes_decoding_panic() {
         for len in 0..PACKET {
-            for byte in [0, 2, 18, 19, 200, 255] {
+            for byte in [0, 2, 18, 27, 28, 200, 255] {
                 let _ = Failure::decode(&vec![byte; len]);
+                let _ = HookFailure::decode(&vec![byte; len]);
             }
         }
     }

@@ -204,7 +204,7 @@ fn what_a_file_leaves_out_is_as_in_config_json() -> Result<()> {
     let container = root.start_container("c", &bundle.with("/process/oomScoreAdj", 77))?;
     let process = json!({
         "user": { "uid": 0, "gid": 0 }, "cwd": "/", "env": ["PATH=/bin"],
-        "args": ["sh", "-c", "ulimit -n; cat /proc/self/oom_score_adj; grep CapEff /proc/self/status"],
+        "args": ["sh", "-c", "ulimit -n; cd /proc/self; cat oom_score_adj; grep CapEff status"],
     });
     let path = root.file("process.json");
     fs::write(&path, process.to_string())?;

@@ -197,10 +197,10 @@ fn a_working_directory_that_is_missing_is_made() -> Result<()> {
 }
 
 #[test]
-fn the_environment_is_that_of_config_json_alone() -> Result<()> {
+fn the_environment_is_that_of_config_json_and_a_home() -> Result<()> {
     let root = Root::new()?;
     let bundle = root.bundle(&["env"])?.with("/process/env", ["PATH=/bin", "A=b c", "EMPTY="]);
-    assert_eq!(output(&root, &bundle)?, "PATH=/bin\nA=b c\nEMPTY=\n");
+    assert_eq!(output(&root, &bundle)?, "PATH=/bin\nA=b c\nEMPTY=\nHOME=/\n");
     Ok(())
 }
 

@@ -106,10 +106,10 @@ fn an_id_that_is_taken_is_left_alone() -> Result<()> {
 #[test]
 fn a_root_that_covers_the_hosts_does_as_well() -> Result<()> {
     let root = Root::new()?;
-    let script = "cat /etc/here; ls -d /.. /proc/self/root/../etc/here; cut -d' ' -f5 /proc/self/mountinfo | sort | head -2";
+    let script = "cat /etc/here /../etc/here; cut -d' ' -f5 /proc/self/mountinfo | sort | head -2";
     let bundle = root.shell(script)?.with_file("etc/here", "here\n")?;
     let output = root.start_run("c", &bundle, &["--no-pivot"])?.finish()?.ok()?;
-    assert_eq!(output, "here\n/..\n/proc/self/root/../etc/here\n/\n/dev\n");
+    assert_eq!(output, "here\nhere\n/\n/dev\n");
     let container = root.create_with("d", &bundle, &["--no-pivot"])?;
     assert_eq!(container.exec(&[], &["cat", "/etc/here"])?.ok()?, "here\n");
     Ok(())

@@ -66,17 +66,16 @@ fn the_program_learns_of_another_size() -> Result<()> {
     let root = Root::new()?;
     let mut terminal = Terminal::open(24, 80)?;
     let container = root.start_container("c", &root.bundle(&["sleep", "1000"])?)?;
-    let script = "trap 'stty size' WINCH; stty size; while read line; do echo \"$line\"; done";
+    let script = "trap 'stty size' WINCH; stty size; sleep 1000 & while :; do wait; done";
     let running =
         root.start_on(&terminal, &["exec", "--tty", &container.id, "sh", "-c", script])?;
     terminal.shows("24 80\r\n")?;
     terminal.resize(50, 132)?;
     // Nobody's terminal is controlled by the one that was resized: who sits there tells.
     running.signal(Signal::SIGWINCH)?;
-    terminal.types("\r")?;
     terminal.shows("50 132\r\n")?;
-    terminal.types("\x04")?;
-    assert_eq!(running.finish()?.status.code(), Some(0));
+    terminal.types("\x03")?;
+    assert_eq!(running.finish()?.status.code(), Some(128 + 2));
     Ok(())
 }
 
@@ -123,6 +122,19 @@ fn a_detached_program_has_its_terminal_at_the_console_socket() -> Result<()> {
     terminal.types("\r")?;
     terminal.shows("/dev/pts/0\r\n")?;
     process.wait().map(drop)
+}
+
+#[test]
+fn a_terminal_in_a_pod_is_the_containers() -> Result<()> {
+    let root = Root::new()?;
+    for mode in ["shared", "nested"] {
+        let pod = root.sandbox(mode, &["--pid", mode])?;
+        let bundle = on_terminal(&root, "tty; echo here >/dev/console")?;
+        let options = ["--sandbox", &pod.id];
+        let output = root.start_run(&format!("c-{mode}"), &bundle, &options)?.finish()?.ok()?;
+        assert_eq!(output, "/dev/pts/0\r\nhere\r\n", "{mode}");
+    }
+    Ok(())
 }
 
 #[test]

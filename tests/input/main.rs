@@ -3,12 +3,14 @@
 mod attacks;
 mod cgroups;
 mod config;
+mod hooks;
 mod ids;
 mod mounts;
 mod namespaces;
 mod process;
 mod root;
 mod table;
+mod user_namespace;
 mod verbs;
 
 use anyhow::{Context, Result};

@@ -3,9 +3,11 @@
 //! `scripts/test.sh` runs this under User-Mode-Linux: Linux 6.1, the oldest that peapod promises to
 //! run on. With `PEAPOD_LIMITS_OPTIONAL=1`, a kernel without controllers skips what needs them.
 
+mod events;
 mod files;
 mod met;
 mod pod;
+mod update;
 
 use anyhow::{Result, ensure};
 use std::env;

@@ -69,3 +69,17 @@ fn init_does_not_run_from_the_file_of_the_runtime() -> Result<()> {
     assert_ne!((exe.dev(), exe.ino()), (file.dev(), file.ino()));
     Ok(())
 }
+
+#[test]
+fn devices_are_denied_unless_they_are_allowed() -> Result<()> {
+    let script = "mknod /dev/k c 1 11; (: </dev/k) 2>/dev/null && echo opens || echo denied";
+    let root = Root::new()?;
+    let pod = root.sandbox("pod", &[])?;
+    let bundle = || -> Result<_> { Ok(root.shell(script)?.as_root(&["CAP_MKNOD", "CAP_SYSLOG"])) };
+    assert_eq!(pod.output_of("a", &bundle()?)?, "denied\n");
+    let rule = serde_json::json!([
+        { "allow": true, "type": "c", "major": 1, "minor": 11, "access": "r" }]);
+    let allowed = bundle()?.with("/linux/resources/devices", rule);
+    assert_eq!(pod.output_of("b", &allowed)?, "opens\n");
+    Ok(())
+}

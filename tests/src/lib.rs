@@ -11,6 +11,7 @@
 mod bundle;
 mod cgroup;
 mod container;
+mod devices;
 mod leftovers;
 mod machine;
 mod process;
@@ -24,6 +25,7 @@ mod wait;
 pub use bundle::Bundle;
 pub use cgroup::Cgroup;
 pub use container::Container;
+pub use devices::device_programs;
 pub use machine::{is_long, is_peapod, peapod, program, runtime, skipped};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use root::Root;

@@ -365,6 +365,9 @@ impl Root {
         for entry in fs::read_dir(self.state())? {
             let name = entry?.file_name();
             let id = name.to_str().context("the name of a container")?;
+            if id.starts_with('.') {
+                continue;
+            }
             // A sandbox first, with its members; what the one verb refuses is for the other.
             if !self.run(&["sandbox", "delete", "--force", id])?.status.success() {
                 drop(self.run(&["delete", "--force", id])?);

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 
@@ -139,6 +139,12 @@ impl Running {
     /// When the signal cannot be sent.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.process.pid), signal)?)
+    }
+
+    /// The file that its output goes to.
+    #[must_use]
+    pub fn output_file(&self) -> &Path {
+        &self.stdout
     }
 
     /// Waits for its end.

@@ -65,6 +65,24 @@ impl Hierarchy {
         Err(Error::Timeout(format!("cgroup {path}: a group above it was removed again and again")))
     }
 
+    /// Hands the controllers that `plan` needs down to the group `path`, which exists.
+    pub(crate) fn enable(&self, path: &str, plan: &CgroupPlan) -> Result<()> {
+        let names = Names::parse(path)?;
+        self.try_enable(&names, plan).map_err(|failure| match failure {
+            Failure::Gone => Error::NotFound(format!("cgroup {path}")),
+            Failure::Final(error) => error,
+        })
+    }
+
+    fn try_enable(&self, names: &Names, plan: &CgroupPlan) -> std::result::Result<(), Failure> {
+        let mut above = Above { path: String::new(), fd: open(self.root.as_fd(), c".")? };
+        for (path, name) in &names.above {
+            above.enable(plan)?;
+            above = Above { fd: open(above.fd.as_fd(), name)?, path: path.clone() };
+        }
+        above.enable(plan)
+    }
+
     fn try_create(
         &self,
         names: &Names,

@@ -1,6 +1,8 @@
 //! `cgroup.events`: whether there are processes in a group or below it, and whether all are frozen.
 
+use super::group::Cgroup;
 use super::is_gone;
+use crate::error::{Doing, Result};
 use crate::sys::file::{self, OFlag};
 use crate::sys::{self, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,6 +58,45 @@ impl State {
     fn parse(text: &str) -> Self {
         let is_set = |key: &str| value_of(text, key) == Some("1");
         Self { populated: is_set("populated"), frozen: is_set("frozen") }
+    }
+}
+
+/// Tells of changes to `cgroup.events`, and to `memory.events` where there is one.
+#[derive(Debug)]
+pub(crate) struct Alarm(Vec<OwnedFd>);
+
+impl Cgroup {
+    /// To be woken when processes end or are killed.
+    pub(crate) fn alarm(&self) -> Result<Alarm> {
+        let doing = || self.doing("watching its events");
+        let mut files = Vec::new();
+        for name in [c"cgroup.events", c"memory.events"] {
+            match file::open_beneath(self.fd(), name, OFlag::O_RDONLY) {
+                Err(error) if is_gone(&error) => {}
+                opened => files.push(opened.doing(doing)?),
+            }
+        }
+        Ok(Alarm(files))
+    }
+}
+
+impl Alarm {
+    /// From here on changes are told: the kernel compares with what was read last.
+    pub(crate) fn rearm(&self) -> Result<()> {
+        for file in &self.0 {
+            match file::read_from_start(file.as_fd(), &mut [0; 256]) {
+                Err(error) if is_gone(&error) => {}
+                read => drop(read.doing(|| "reading the events of a cgroup".to_owned())?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a change; false if there was none by the deadline.
+    pub(crate) fn wait(&self, deadline: Instant) -> Result<bool> {
+        let files: Vec<_> = self.0.iter().map(AsFd::as_fd).collect();
+        let changed = poll::any_changed(&files, deadline);
+        changed.doing(|| "waiting for the events of a cgroup".to_owned())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::events::{Events, State, value_of};
 use super::{Names, is_gone, read, tree, write};
 use crate::error::{Doing, Error, Result};
-use crate::plan::cgroup::Write;
+use crate::plan::cgroup::{Missing, Write};
 use crate::sys::file::{self, OFlag};
 use crate::sys::{self, Errno};
 use std::ffi::CString;
@@ -45,17 +45,22 @@ impl Cgroup {
 
     /// Sets a limit.
     pub(crate) fn write(&self, limit: &Write) -> Result<()> {
-        let Write { file, value, field } = limit;
-        let doing = || format!("{field}: writing {value:?} to {file} of cgroup {}", self.path);
-        match write(self.fd(), &c_name(file), value) {
-            Err(error) if error.errno() == Errno::ENOENT && limit.may_be_missing() => Ok(()),
-            written => written.doing(doing),
+        let Write { file, value, field, if_missing } = limit;
+        let doing = |file: &str, value: &str| {
+            format!("{field}: writing {value:?} to {file} of cgroup {}", self.path)
+        };
+        match (write(self.fd(), &c_name(file), value), if_missing) {
+            (Err(error), Missing::Ignore) if error.errno() == Errno::ENOENT => Ok(()),
+            (Err(error), Missing::Write { file, value }) if error.errno() == Errno::ENOENT => {
+                write(self.fd(), &c_name(file), value).doing(|| doing(file, value))
+            }
+            (written, _) => written.doing(|| doing(file, value)),
         }
     }
 
     /// Sets limits, in this order. When a quota and a burst change together, either may be refused
     /// because of the old value of the other one: what is invalid is tried once more at the end.
-    pub(crate) fn write_all(&self, limits: &[Write]) -> Result<()> {
+    pub(crate) fn write_all<'w>(&self, limits: impl IntoIterator<Item = &'w Write>) -> Result<()> {
         let mut again = Vec::new();
         for limit in limits {
             match self.write(limit) {
@@ -66,6 +71,25 @@ impl Cgroup {
             }
         }
         again.into_iter().try_for_each(|limit| self.write(limit))
+    }
+
+    /// The contents of a file of the group, or `None` if there is no such file: of a controller
+    /// that the group does not have, or of a kernel that counts no pressure.
+    pub(crate) fn read(&self, file: &str) -> Result<Option<String>> {
+        match read(self.fd(), &c_name(file)) {
+            Err(error) if is_gone(&error) || error.errno() == Errno::EOPNOTSUPP => Ok(None),
+            text => text.doing(|| self.doing(&format!("reading {file}"))).map(Some),
+        }
+    }
+
+    /// The names of the files of the group that begin with `prefix`; none if it was removed.
+    pub(crate) fn files(&self, prefix: &str) -> Result<Vec<String>> {
+        let names = match file::names(self.fd()) {
+            Err(error) if is_gone(&error) => return Ok(Vec::new()),
+            names => names.doing(|| self.doing("listing its files"))?,
+        };
+        let names = names.into_iter().filter_map(|(name, _)| name.into_string().ok());
+        Ok(names.filter(|name| name.starts_with(prefix)).collect())
     }
 
     /// Kills every process in the group and below it, those that are just being born included.
@@ -87,8 +111,7 @@ impl Cgroup {
     }
 
     /// Stops every process in the group and below it, and waits until all have stopped; false if
-    /// one has not. The group stays frozen then too.
-    #[cfg(test)]
+    /// one has not. What has stopped stays so then too.
     pub(crate) fn freeze(&self, deadline: Instant) -> Result<bool> {
         write(self.fd(), c"cgroup.freeze", "1").doing(|| self.doing("freezing"))?;
         self.wait_for(|state| state.frozen, deadline)
@@ -100,6 +123,17 @@ impl Cgroup {
             Err(error) if is_gone(&error) => Ok(()),
             written => written.doing(|| self.doing("thawing")),
         }
+    }
+
+    /// Waits until there is no frozen process any more; false if there still is one then.
+    pub(crate) fn wait_until_thawed(&self, deadline: Instant) -> Result<bool> {
+        self.wait_for(|state| !state.frozen, deadline)
+    }
+
+    /// Whether this group is frozen or is to be, as soon as all its processes are where they can
+    /// stop.
+    pub(crate) fn is_to_be_frozen(&self) -> Result<bool> {
+        Ok(self.read("cgroup.freeze")?.is_some_and(|text| text.trim() == "1"))
     }
 
     /// Whether all processes are frozen, by this group or by one above it.
@@ -120,14 +154,8 @@ impl Cgroup {
     /// How many processes in the group and below it were killed for want of memory; 0 without
     /// the controller.
     pub(crate) fn oom_kills(&self) -> Result<u64> {
-        match read(self.fd(), c"memory.events") {
-            Err(error) if is_gone(&error) => Ok(0),
-            text => {
-                let text = text.doing(|| self.doing("reading memory.events"))?;
-                let count = value_of(&text, "oom_kill").and_then(|count| count.parse().ok());
-                Ok(count.unwrap_or(0))
-            }
-        }
+        let events = self.read("memory.events")?.unwrap_or_default();
+        Ok(value_of(&events, "oom_kill").and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
     /// The names of the groups in this one.
@@ -170,6 +198,6 @@ fn processes_in(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> sys::Result<()> {
 }
 
 /// The name of a file of the plan, which has seen that there is no NUL byte in it.
-fn c_name(file: &str) -> CString {
+pub(super) fn c_name(file: &str) -> CString {
     CString::new(file).unwrap_or_default()
 }

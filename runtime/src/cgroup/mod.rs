@@ -5,10 +5,12 @@
 //! leaves that alone.
 
 mod create;
+mod devices;
 mod events;
 mod group;
 mod remove;
 mod tree;
+mod update;
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::file::{self, OFlag};
@@ -18,6 +20,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 pub(crate) use create::NewCgroup;
+pub(crate) use events::Alarm;
 pub(crate) use group::Cgroup;
 
 /// The group above a container's that does not say where it wants to be. It comes and goes with the
@@ -32,6 +35,9 @@ const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
 
 /// No file of cgroupfs that we read is longer, `cgroup.procs` with all pids of a machine included.
 const FILE_LIMIT: usize = 64 << 20;
+
+/// What stands for the absence of a limit.
+const UNLIMITED: &str = "max";
 
 /// The mounted hierarchy.
 #[derive(Debug, Clone)]

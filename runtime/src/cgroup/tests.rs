@@ -3,7 +3,7 @@
 
 use super::create::NewCgroup;
 use super::*;
-use crate::plan::cgroup::{CgroupPlan, Controller, Write};
+use crate::plan::cgroup::{CgroupPlan, Controller, Missing, Write};
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -95,7 +95,8 @@ fn soon() -> Instant {
 }
 
 fn limit(file: &str, value: &str, field: &str) -> Write {
-    Write { file: file.into(), value: value.into(), field: field.into() }
+    let if_missing = Missing::Refuse;
+    Write { file: file.into(), value: value.into(), field: field.into(), if_missing }
 }
 
 #[test]
@@ -314,7 +315,7 @@ fn a_group_that_would_stop_its_first_process_is_refused() {
 /// A plan that needs one controller.
 fn plan(name: &'static str, early: Vec<Write>) -> CgroupPlan {
     let controllers = vec![Controller { name, field: "linux.resources.x".into() }];
-    CgroupPlan { controllers, early, late: Vec::new() }
+    CgroupPlan { controllers, early, ..CgroupPlan::default() }
 }
 
 #[test]

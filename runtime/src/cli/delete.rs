@@ -1,5 +1,6 @@
 //! `peapod delete`: removes a container.
 
+use super::warn;
 use anyhow::Result;
 use peapod::container::{Force, Root, delete};
 
@@ -17,6 +18,6 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(&self, root: &Root) -> Result<()> {
         let force = if self.force { Force::Yes } else { Force::No };
-        Ok(delete(root, &self.id, force)?)
+        warn(&delete(root, &self.id, force)?)
     }
 }

@@ -2,15 +2,21 @@
 
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod kill;
 mod list;
 mod output;
+mod pause;
+mod ps;
+mod resume;
 mod run;
 mod sandbox;
+mod spec;
 mod start;
 mod state;
 mod stop;
+mod update;
 
 use anyhow::{Result, anyhow};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
@@ -20,9 +26,19 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// In the form that callers of runc parse.
+const VERSION: &str = concat!(
+    "version ",
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("PEAPOD_COMMIT"),
+    "\nspec: ",
+    peapod::oci_version!()
+);
+
 /// An OCI runtime that knows pods.
 #[derive(Debug, Parser)]
-#[command(name = "peapod", version, subcommand_required = true)]
+#[command(name = "peapod", version = VERSION, subcommand_required = true)]
 struct Globals {
     /// The directory that holds the state of all containers
     #[arg(long, global = true, value_name = "DIR", default_value = "/run/peapod")]
@@ -33,21 +49,27 @@ struct Globals {
 struct Verb {
     name: &'static str,
     arguments: fn(Command) -> Command,
-    run: fn(&ArgMatches, &Root) -> Result<u8, Failed>,
+    run: fn(&ArgMatches, &Globals) -> Result<u8, Failed>,
 }
 
-/// The verb whose file has the same name.
+/// The verb whose file has the same name; one that is about containers is given their root.
 macro_rules! verb {
     ($name:ident) => {
+        verb!($name, |verb, globals| verb.run(&Root::open(&globals.root)?))
+    };
+    ($name:ident, |$verb:ident, $globals:ident| $run:expr) => {
         Verb {
             name: stringify!($name),
             arguments: $name::Arguments::augment_args,
-            run: |matches, root| $name::Arguments::from_arg_matches(matches)?.run(root).code(),
+            run: |matches, $globals| {
+                let $verb = $name::Arguments::from_arg_matches(matches)?;
+                $run.code()
+            },
         }
     };
 }
 
-const VERBS: [Verb; 10] = [
+const VERBS: [Verb; 16] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -57,7 +79,13 @@ const VERBS: [Verb; 10] = [
     verb!(stop),
     verb!(delete),
     verb!(list),
+    verb!(ps),
+    verb!(pause),
+    verb!(resume),
+    verb!(update),
+    verb!(events),
     verb!(sandbox),
+    verb!(spec, |verb, _globals| verb.run()),
 ];
 
 /// Why nothing came of it, and the exit code that says so.
@@ -103,12 +131,12 @@ pub(crate) fn run(args: Vec<OsString>) -> Result<u8, Failed> {
         }
         Err(error) => return Err(usage(&error).into()),
     };
-    let root = Root::open(&Globals::from_arg_matches(&matches)?.root)?;
+    let globals = Globals::from_arg_matches(&matches)?;
     let verb = matches.subcommand().and_then(|(name, arguments)| {
         VERBS.iter().find(|verb| verb.name == name).map(|verb| (verb, arguments))
     });
     match verb {
-        Some((verb, arguments)) => (verb.run)(arguments, &root),
+        Some((verb, arguments)) => (verb.run)(arguments, &globals),
         None => Err(anyhow!("a command is needed").into()),
     }
 }

@@ -37,6 +37,8 @@ impl Arguments {
             Failed { code, error: error.into() }
         })?;
         warn(&running.warnings)?;
-        Ok(running.wait().map_err(anyhow::Error::from)?)
+        let (code, warnings) = running.wait().map_err(anyhow::Error::from)?;
+        warn(&warnings)?;
+        Ok(code)
     }
 }

@@ -4,7 +4,7 @@ use super::{Format, print_json, seconds, table, warn};
 use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use peapod::container::{Force, Root};
-use peapod::sandbox::{self, PidMode, Row};
+use peapod::sandbox::{self, IdMap, Options, PidMode, Row};
 use std::time::Duration;
 
 /// Make and end the sandboxes of pods
@@ -28,6 +28,14 @@ enum Verb {
         /// The hostname of the pod
         #[arg(long, value_name = "NAME")]
         hostname: Option<String>,
+
+        /// Give the pod a user namespace: SIZE users from CONTAINER on are those from HOST on
+        #[arg(long, value_name = "CONTAINER:HOST:SIZE", requires = "gid_map")]
+        uid_map: Vec<IdMap>,
+
+        /// Likewise for groups
+        #[arg(long, value_name = "CONTAINER:HOST:SIZE", requires = "uid_map")]
+        gid_map: Vec<IdMap>,
     },
     /// End all containers of a sandbox, then pause
     Stop {
@@ -67,12 +75,18 @@ const HEADER: [&str; 6] = ["ID", "PID", "STATUS", "PID MODE", "CREATED", "CONTAI
 impl Arguments {
     pub(super) fn run(&self, root: &Root) -> Result<()> {
         match &self.verb {
-            Verb::Create { id, pid, hostname } => {
+            Verb::Create { id, pid, hostname, uid_map, gid_map } => {
                 let mode = match pid {
                     Pid::Shared => PidMode::Shared,
                     Pid::Nested => PidMode::Nested,
                 };
-                let created = sandbox::create(root, id, mode, hostname.as_deref())?;
+                let options = Options {
+                    mode,
+                    hostname: hostname.as_deref(),
+                    uid_maps: uid_map.clone(),
+                    gid_maps: gid_map.clone(),
+                };
+                let created = sandbox::create(root, id, options)?;
                 let told = warn(&created.warnings).and_then(|()| print_json(&created));
                 if told.is_err() {
                     // Nobody knows of it, and nobody would delete it.
@@ -83,7 +97,7 @@ impl Arguments {
             Verb::Stop { id, grace_period } => Ok(sandbox::stop(root, id, *grace_period)?),
             Verb::Delete { id, force } => {
                 let force = if *force { Force::Yes } else { Force::No };
-                Ok(sandbox::delete(root, id, force)?)
+                warn(&sandbox::delete(root, id, force)?)
             }
             Verb::List { format } => list(root, *format),
         }

@@ -1,16 +1,17 @@
 //! Creates a container: everything but the execution of its program.
 
 use super::console::{Console, Detach};
+use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State};
-use super::{Root, descriptors, gate, grant, pidfile};
+use super::{Root, descriptors, gate, grant, hooks, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::{CgroupPlan, Facts, Options, Plan, Switch};
+use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
 use crate::spec;
 use crate::sys::process::Child;
 use oci_spec::runtime::Spec;
@@ -69,10 +70,13 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         sandbox.make_sure_pause_lives()?;
     }
     let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let hooks = Hooks::to_keep(&spec)?;
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
+    state.has_hooks = hooks.is_some();
     let prepared = Prepared {
         state,
+        hooks,
         plan: &plan,
         sources,
         cgroup: cgroup.clone(),
@@ -100,6 +104,8 @@ impl Create<'_> {
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
     pub(crate) state: State,
+    /// The hooks of later verbs, as they are kept.
+    pub(crate) hooks: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
     /// The cgroup that is the container's own, with all below it.
@@ -137,6 +143,8 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let plan = prepared.plan;
     let entry = reserved.entry()?;
     prepared.state.save(entry)?;
+    let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
+    prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
     own.save(entry)?;
     let hierarchy = Hierarchy::open()?;
@@ -147,6 +155,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     own.save(entry)?;
     let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
     let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    if let Some(rules) = &plan.cgroup.devices {
+        birthplace.confine(rules, reserved.root())?;
+    }
     prepared.sources.open_cgroup(plan, birthplace.fd())?;
 
     let gate = match prepared.start {
@@ -154,8 +165,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::AtOnce(_) => None,
     };
     let mut spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     let terminal = spawned
-        .wait_until_ready(plan, &interrupt)
+        .wait_until_ready(plan, Some(hooks), &interrupt)
         .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
         .and_then(|()| match spawned.take_terminal() {
             Some(terminal) => prepared.console.give(plan, terminal),
@@ -172,6 +184,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     // From here on it exists, and is `delete`'s to remove.
     let _group = leaf.map(NewCgroup::keep);
     let _group = cgroup.keep();
+    poststop.disarm();
     reserved.keep();
     Ok(Up { child: released.child, terminal })
 }

@@ -1,5 +1,6 @@
 //! Deletes a container: what it holds in the kernel first, and what is written of it last.
 
+use super::hooks;
 use super::root::{Locked, Root};
 use super::state::{OwnCgroup, State, Status, own_cgroup};
 use crate::cgroup::{Cgroup, Hierarchy};
@@ -18,16 +19,16 @@ pub enum Force {
     Yes,
 }
 
-/// Deletes the container `id`. Every step takes "already gone" for done: after a crash it
-/// can be repeated.
+/// Deletes the container `id`, and answers with what its hooks complain of. Every step takes
+/// "already gone" for done: after a crash it can be repeated.
 ///
 /// # Errors
 ///
 /// Without force: [`Error::NotFound`], and [`Error::WrongState`] if it runs. [`Error::Timeout`] if
 /// its processes cannot be ended.
-pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
+pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     let locked = match root.lock(id) {
-        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
+        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(Vec::new()),
         // The holder may be a process that cannot let go, frozen say: without its processes nobody
         // holds it.
         Err(Error::Timeout(_)) if force == Force::Yes => {
@@ -43,10 +44,18 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
         let message = format!("{id} is a sandbox: sandbox delete removes it with its containers");
         return Err(Error::WrongState(message));
     }
-    if force == Force::No {
-        may_be_deleted(&state?, &locked)?;
-    }
-    clean_up(root, locked)
+    let state = match (state, force) {
+        (Ok(state), Force::No) => {
+            may_be_deleted(&state, &locked)?;
+            state
+        }
+        (Err(error), Force::No) => return Err(error),
+        (state, Force::Yes) => state.unwrap_or_else(|_| State::unknown(id)),
+    };
+    remove_what_it_holds(&locked)?;
+    let warnings = hooks::poststop(&locked.entry, &state);
+    root.remove(locked)?;
+    Ok(warnings)
 }
 
 /// A created container may be deleted without force, although runtime.md has it otherwise: every
@@ -63,12 +72,14 @@ fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
     }
 }
 
-/// Ends what is left of a container or sandbox, and removes its cgroup and its directory.
+/// Ends what is left of a sandbox, and removes its cgroup and its directory.
 pub(crate) fn clean_up(root: &Root, locked: Locked) -> Result<()> {
-    if let Some(own) = OwnCgroup::load(&locked.entry)? {
-        remove_cgroup(&own)?;
-    }
+    remove_what_it_holds(&locked)?;
     root.remove(locked)
+}
+
+fn remove_what_it_holds(locked: &Locked) -> Result<()> {
+    OwnCgroup::load(&locked.entry)?.map_or(Ok(()), |own| remove_cgroup(&own))
 }
 
 fn remove_cgroup(own: &OwnCgroup) -> Result<()> {

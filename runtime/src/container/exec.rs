@@ -79,7 +79,7 @@ fn add(target: &Target, request: &Exec<'_>) -> Result<u8> {
     let interrupt = Interrupt::catch()?;
     let mut spawned = birth(&plan, &sources, target, request.cgroup)?;
     drop(sources);
-    let pid = spawned.wait_until_ready(&plan, &interrupt)?;
+    let pid = spawned.wait_until_ready(&plan, None, &interrupt)?;
     grant::limits(&plan, pid)?;
     grant::oom_score(&plan, pid)?;
     let terminal = match spawned.take_terminal() {

@@ -6,6 +6,7 @@ use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Doing, Error, Result};
 use crate::plan::Existing;
 use crate::sys::file::{self, OFlag};
+use crate::sys::namespace::CLONE_NEWTIME;
 use crate::sys::process::{self, CloneFlags};
 use crate::sys::{self, Errno, descriptor};
 use std::ffi::CString;
@@ -131,9 +132,6 @@ const KINDS: [(CloneFlags, &str); 7] = [
     (CloneFlags::CLONE_NEWPID, "pid"),
     (CloneFlags::CLONE_NEWNET, "net"),
 ];
-
-/// include/uapi/linux/sched.h; nix has no name for it.
-const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
 
 /// The kinds of namespaces in which the process is not where this one is. A user namespace that one
 /// is in cannot be joined; the others need not be.

@@ -18,6 +18,9 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
             }
             None => "linux.namespaces".to_owned(),
         },
+        Step::Time => "linux.namespaces[time] and linux.timeOffsets".to_owned(),
+        Step::Ids => "linux.namespaces[user]".to_owned(),
+        Step::Isolation => "linux.namespaces[cgroup] and [mount]".to_owned(),
         Step::Keyring => "the session keyring".to_owned(),
         Step::Loopback => "bringing up the interface lo".to_owned(),
         Step::Names => "hostname or domainname".to_owned(),
@@ -26,6 +29,8 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Devices => {
             named("linux.devices", plan.devices.get(item).map(|device| &device.target))
         }
+        Step::Hooks => "waiting for hooks".to_owned(),
+        Step::CreateContainer => format!("hooks.createContainer[{item}]"),
         Step::Pivot => "entering the root file system".to_owned(),
         Step::Terminal => "process.terminal".to_owned(),
         Step::Home => "HOME, from /etc/passwd".to_owned(),
@@ -37,6 +42,7 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Identity => "process.user and process.capabilities".to_owned(),
         Step::Executable => executable(plan, failure),
         Step::Gate => "waiting for start".to_owned(),
+        Step::StartContainer => format!("hooks.startContainer[{item}]"),
         Step::Limits => {
             listed("process.rlimits", plan.process.limits.get(item).map(|limit| &limit.name))
         }
@@ -74,6 +80,7 @@ fn program(plan: &Plan) -> String {
 /// What stops a program at the last moment, for `start`, which has no plan.
 pub(super) fn explain_exec(failure: &Failure) -> Error {
     let step = match failure.step {
+        Step::StartContainer => "hooks.startContainer",
         Step::Limits => "process.rlimits",
         Step::Seccomp => "linux.seccomp",
         _ => "exec failed",

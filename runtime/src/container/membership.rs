@@ -25,14 +25,14 @@ impl<'a> Membership<'a> {
             other => other,
         })?;
         let state = State::load(&lock.entry)?;
-        let Kind::Sandbox { nested } = state.kind else {
+        let Kind::Sandbox { nested, maps } = state.kind else {
             return Err(Error::WrongState(format!("{id} is a container, not a sandbox")));
         };
         let gone = || Error::WrongState(format!("sandbox {id}: its pause process has ended"));
         let init = state.init.ok_or_else(gone)?;
         let pause = init.open_alive()?.ok_or_else(gone)?;
         let cgroup = OwnCgroup::load(&lock.entry)?.ok_or_else(gone)?.path;
-        let sharing = Sharing { pid: init.pid, nested };
+        let sharing = Sharing { pid: init.pid, nested, maps };
         Ok(Self { id, sharing, cgroup, pause, _lock: lock })
     }
 

@@ -181,6 +181,7 @@ impl Root {
 
 const STATE: &CStr = c"state.json";
 const CGROUP: &CStr = c"cgroup";
+const HOOKS: &CStr = c"hooks";
 
 impl Entry {
     pub(crate) fn id(&self) -> &str {
@@ -207,6 +208,14 @@ impl Entry {
 
     pub(crate) fn write_cgroup(&self, bytes: &[u8]) -> Result<()> {
         self.write(CGROUP, bytes)
+    }
+
+    pub(crate) fn read_hooks(&self) -> Result<Vec<u8>> {
+        self.read(HOOKS)
+    }
+
+    pub(crate) fn write_hooks(&self, bytes: &[u8]) -> Result<()> {
+        self.write(HOOKS, bytes)
     }
 
     /// Removes a file. That it is gone already is fine.
@@ -259,6 +268,11 @@ impl Reserved<'_> {
     pub(crate) fn entry(&self) -> Result<&Entry> {
         let gone = || Error::NotFound("the reserved container".to_owned());
         self.locked.as_ref().map(|locked| &locked.entry).ok_or_else(gone)
+    }
+
+    /// The directory of all containers.
+    pub(crate) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
     }
 
     /// Lets the container stay.

@@ -66,18 +66,19 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
 
 impl Running<'_> {
     /// Waits for the end of its first process and removes the container; answers with the exit
-    /// code, 128 and the signal if one has ended it, 0 if it is not waited for.
+    /// code, 128 and the signal if one has ended it, 0 if it is not waited for; and with what hooks
+    /// complain of.
     ///
     /// # Errors
     ///
     /// [`Error::Timeout`] if processes are left that cannot be ended.
-    pub fn wait(self) -> Result<u8> {
+    pub fn wait(self) -> Result<(u8, Vec<String>)> {
         let Self { terminal, signals, mut removal, .. } = self;
-        let Some(signals) = signals else { return Ok(0) };
+        let Some(signals) = signals else { return Ok((0, Vec::new())) };
         let code = foreground::wait(&removal.child, &signals, terminal)?;
-        removal.now()?;
+        let complaints = removal.now()?;
         foreground::reap(&signals)?;
-        Ok(code)
+        Ok((code, complaints))
     }
 }
 
@@ -92,12 +93,12 @@ struct Removal<'a> {
 }
 
 impl Removal<'_> {
-    fn now(&mut self) -> Result<()> {
-        let Some(id) = self.id.take() else { return Ok(()) };
-        delete(self.root, id, Force::Yes)?;
+    fn now(&mut self) -> Result<Vec<String>> {
+        let Some(id) = self.id.take() else { return Ok(Vec::new()) };
+        let complaints = delete(self.root, id, Force::Yes)?;
         // It may have been reaped already.
         let _ = process::wait(self.child.as_fd());
-        Ok(())
+        Ok(complaints)
     }
 }
 

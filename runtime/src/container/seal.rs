@@ -21,8 +21,8 @@ const NAME: &CStr = c"peapod";
 /// `OVERLAYFS_SUPER_MAGIC` of include/uapi/linux/magic.h.
 const OVERLAYFS_MAGIC: i64 = 0x794c_7630;
 
-/// A runtime of this size would be a mistake.
-const LIMIT: usize = 64 << 20;
+/// A runtime of this size would be a mistake, with all its symbols too.
+const LIMIT: usize = 256 << 20;
 
 /// Whether a program with this argument must be sealed: it is a verb that clones a process.
 #[must_use]

@@ -1,11 +1,12 @@
 //! The clone, and the parent's side of the link.
 
 use super::explain::explain;
+use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
 use crate::error::{Doing, Error, Result};
-use crate::init::{Init, Sources};
+use crate::init::{Init, Sources, write_maps};
 use crate::link::{ToInit, ToParent};
-use crate::plan::{Plan, Shape};
+use crate::plan::{Plan, Shape, User};
 use crate::sys::file::{self, Kept, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
 use crate::sys::{self, identity, namespace, poll, socket};
@@ -66,46 +67,85 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
     // (CVE-2016-9962).
     identity::set_not_dumpable()?;
     let birth = |flags| Birth { flags, cgroup: Some(cgroup) };
-    if plan.namespaces.shape != Shape::Nested {
-        return clone3(birth(plan.namespaces.new));
+    let namespaces = &plan.namespaces;
+    let none = CloneFlags::empty();
+    match namespaces.shape {
+        Shape::Shared if namespaces.makes_new_after_joining() => return clone3(birth(none)),
+        Shape::Nested if namespaces.join_pid.is_none() => return clone3(birth(none)),
+        Shape::Direct | Shape::Shared => return clone3(birth(namespaces.new)),
+        Shape::Nested => {}
     }
     // The stub is born in the PID namespace of pause; this process only lends it the way there.
     let home = file::open(c"/proc/self/ns/pid", OFlag::O_RDONLY)?;
     namespace::setns(sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
-    let cloned = clone3(birth(CloneFlags::empty()))?;
+    let cloned = clone3(birth(none))?;
     if matches!(cloned, Cloned::Parent(_)) {
         namespace::setns(home.as_fd(), CloneFlags::CLONE_NEWPID)?;
     }
     Ok(cloned)
 }
 
+/// Gives the new user namespace of `pid` its ids.
+fn map_ids(plan: &Plan, pid: i32) -> Result<()> {
+    let User::New(maps) = &plan.namespaces.user else { return Ok(()) };
+    write_maps(maps, pid).doing(|| "linux.uidMappings and linux.gidMappings".to_owned())
+}
+
 impl Spawned {
-    /// Waits until init has done all but what `start` asks for; answers with its pid.
-    pub(super) fn wait_until_ready(&mut self, plan: &Plan, interrupt: &Interrupt) -> Result<i32> {
-        let doing = || "the link to init".to_owned();
+    /// Waits until init has done all but what `start` asks for, and does meanwhile what it asks for
+    /// itself; answers with its pid.
+    pub(super) fn wait_until_ready(
+        &mut self,
+        plan: &Plan,
+        hooks: Option<OfCreate<'_>>,
+        interrupt: &Interrupt,
+    ) -> Result<i32> {
         loop {
-            let link = self.link()?;
-            let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
-            if ready[1] {
-                return Err(Interrupt::error());
-            }
-            match ToParent::receive(link).doing(doing)? {
-                Some((ToParent::Ready, pid)) => {
+            match self.next(interrupt)? {
+                Some((ToParent::MapIds, pid)) => {
                     self.adopt(pid)?;
-                    return Ok(pid);
+                    map_ids(plan, pid)?;
+                    self.go_on()?;
                 }
                 Some((ToParent::Terminal(number), pid)) => {
                     self.terminal = Some(self.take(pid, number)?);
+                    self.go_on()?;
+                }
+                Some((ToParent::Hooks, pid)) => {
+                    self.adopt(pid)?;
+                    hooks.map_or(Ok(()), |hooks| hooks.run(pid, interrupt))?;
+                    self.go_on()?;
+                }
+                Some((ToParent::Ready, pid)) => {
+                    self.adopt(pid)?;
+                    return Ok(pid);
                 }
                 Some((ToParent::Failed(failure), pid)) => {
                     // To be reaped, whichever of the processes it is; it may have been already.
                     let _adopted = self.adopt(pid);
                     return Err(explain(plan, &failure));
                 }
+                Some((ToParent::HookFailed(failure), pid)) => {
+                    let _adopted = self.adopt(pid);
+                    return Err(hooks::explain(Some(&plan.hooks), &failure));
+                }
                 None => return Err(Error::InitEnded(self.how_it_ended()?)),
             }
-            ToInit::Continue.send(self.link()?).doing(doing)?;
         }
+    }
+
+    fn go_on(&self) -> Result<()> {
+        ToInit::Continue.send(self.link()?).doing(|| "the link to init".to_owned())
+    }
+
+    fn next(&self, interrupt: &Interrupt) -> Result<Option<(ToParent, i32)>> {
+        let doing = || "the link to init".to_owned();
+        let link = self.link()?;
+        let ready = poll::readable(&[link, interrupt.as_fd()], None).doing(doing)?;
+        if ready[1] {
+            return Err(Interrupt::error());
+        }
+        ToParent::receive(link).doing(doing)
     }
 
     /// A copy of a descriptor of the process `pid`, which is on its way to be the container's.
@@ -162,8 +202,15 @@ impl Released {
     pub(super) fn wait_for_exec(&self, plan: &Plan) -> Result<()> {
         match ToParent::receive(self.link.as_fd()).doing(|| "the link to init".to_owned())? {
             Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
+            Some((ToParent::HookFailed(failure), _)) => {
+                Err(hooks::explain(Some(&plan.hooks), &failure))
+            }
             // An end of file: the link was closed by exec.
-            Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
+            Some((
+                ToParent::MapIds | ToParent::Terminal(_) | ToParent::Hooks | ToParent::Ready,
+                _,
+            ))
+            | None => Ok(()),
         }
     }
 

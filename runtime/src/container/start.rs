@@ -1,18 +1,24 @@
 //! Starts a container that was created: its program is executed.
 
 use super::explain::explain_exec;
-use super::gate;
 use super::root::Root;
 use super::state::{Phase, State, Status, own_cgroup};
+use super::{gate, hooks};
+use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Result};
 use crate::link::{ToInit, ToParent};
 use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// How long the kernel may take to end a container whose hook failed.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Executes the program of the container `id`, and returns when that has happened.
 ///
 /// # Errors
 ///
-/// [`Error::WrongState`] unless it is created; [`Error::Init`] if the program cannot be executed.
+/// [`Error::WrongState`] unless it is created; [`Error::Init`] if the program cannot be executed;
+/// [`Error::Hook`] or [`Error::Timeout`] if a hook fails, in which case the container is ended.
 pub fn start(root: &Root, id: &str) -> Result<()> {
     let locked = root.lock(id)?;
     let mut state = State::load(&locked.entry)?;
@@ -27,6 +33,7 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     if let Some(reason) = refused {
         return Err(Error::WrongState(format!("{reason}: {id}")));
     }
+    let hooks = hooks::kept(&locked.entry, &state)?;
     let doing = || format!("starting {id}");
     let stopped = || Error::WrongState(format!("cannot start a container that has stopped: {id}"));
     let init = gate::connect(&locked.entry)?.ok_or_else(stopped)?;
@@ -37,7 +44,21 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     state.phase = Phase::Started;
     let _noted = state.save(&locked.entry).and_then(|()| gate::remove(&locked.entry));
     match answer {
-        Some((ToParent::Failed(failure), _)) => Err(explain_exec(&failure)),
-        Some((ToParent::Ready | ToParent::Terminal(_), _)) | None => Ok(()),
+        Some((ToParent::Failed(failure), _)) => return Err(explain_exec(&failure)),
+        Some((ToParent::HookFailed(failure), _)) => {
+            return Err(hooks::explain(hooks.as_ref(), &failure));
+        }
+        Some((ToParent::MapIds | ToParent::Terminal(_) | ToParent::Hooks | ToParent::Ready, _))
+        | None => {}
     }
+    let Some(hooks) = hooks else { return Ok(()) };
+    hooks::poststart(&hooks, &state).inspect_err(|_| {
+        // runtime.md, "Lifecycle": it must not go on. What there is to say is about the hook.
+        let _stopped = cgroup.as_ref().map_or(Ok(()), end);
+    })
+}
+
+fn end(cgroup: &Cgroup) -> Result<()> {
+    cgroup.kill()?;
+    cgroup.wait_until_empty(Instant::now() + PATIENCE).map(drop)
 }

@@ -5,7 +5,8 @@ use super::identity::Identity;
 use super::root::{Entry, Root, owner};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::spec;
+use crate::plan::IdMaps;
+use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
 use oci_spec::runtime::Spec;
@@ -13,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-/// runtime-spec, runtime.md, "State": the version that the report follows.
-const OCI_VERSION: &str = "1.3.0";
 
 /// The format of state.json; a file of a later one is not understood.
 const FORMAT: u32 = 1;
@@ -41,6 +39,9 @@ pub struct State {
     /// Whether it has the session keyring of its creator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_new_keyring: bool,
+    /// Whether hooks of later verbs are kept beside this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_hooks: bool,
 }
 
 /// What a state is of.
@@ -50,7 +51,12 @@ pub(crate) enum Kind {
     /// A container of its own, or one in the namespaces of a sandbox.
     Container { sandbox: Option<String> },
     /// The pause process of a pod.
-    Sandbox { nested: bool },
+    Sandbox {
+        nested: bool,
+        /// The maps of its user namespace, if it has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        maps: Option<IdMaps>,
+    },
 }
 
 /// How far the runtime's part of the life has come.
@@ -147,8 +153,14 @@ impl State {
     }
 
     /// The state of a sandbox that is about to be created.
-    pub(crate) fn of_sandbox(id: &str, nested: bool) -> Self {
-        Self::creating(id, Kind::Sandbox { nested }, Path::new(""))
+    pub(crate) fn of_sandbox(id: &str, nested: bool, maps: Option<IdMaps>) -> Self {
+        Self::creating(id, Kind::Sandbox { nested, maps }, Path::new(""))
+    }
+
+    /// All that is known of a container whose state cannot be read.
+    pub(crate) fn unknown(id: &str) -> Self {
+        let kind = Kind::Container { sandbox: None };
+        Self { has_hooks: true, ..Self::creating(id, kind, Path::new("")) }
     }
 
     fn creating(id: &str, kind: Kind, bundle: &Path) -> Self {
@@ -164,6 +176,7 @@ impl State {
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
             no_new_keyring: false,
+            has_hooks: false,
         }
     }
 
@@ -202,6 +215,12 @@ impl State {
             Kind::Container { sandbox } => sandbox.as_deref(),
             Kind::Sandbox { .. } => None,
         }
+    }
+
+    /// For what is done to containers alone.
+    pub(crate) fn must_be_a_container(&self) -> Result<()> {
+        let message = || Error::WrongState(format!("{} is a sandbox, not a container", self.id));
+        if self.is_sandbox() { Err(message()) } else { Ok(()) }
     }
 
     pub(crate) fn is_sandbox(&self) -> bool {

@@ -2,11 +2,29 @@
 //! filter, program.
 
 use super::{Init, gate, terminal};
-use crate::plan::{Executable, Stdio};
+use crate::link::ToParent;
+use crate::plan::{Executable, Stdio, User};
 use crate::sys::file::{OFlag, SFlag};
+use crate::sys::identity::Ids;
 use crate::sys::{Errno, Error, Result, descriptor, file, identity, process, seccomp as filter};
 use std::ffi::CStr;
 use std::os::fd::AsFd;
+
+/// Becomes root of the user namespace, once that has ids: what this process makes from now on must
+/// belong to somebody there.
+pub(super) fn become_root(init: &Init<'_>) -> Result<()> {
+    match init.plan.namespaces.user {
+        User::Host => return Ok(()),
+        User::New(_) => {
+            ToParent::MapIds.send(init.link.as_fd())?;
+            init.wait_for_parent()?;
+        }
+        User::Joined(_) | User::Pods(_) => {}
+    }
+    identity::become_user(Ids::all(0), Ids::all(0), &[])?;
+    // As below.
+    identity::set_not_dumpable()
+}
 
 /// A session of its own; and from here on nothing of the host is open any more, so that no path of
 /// the plan can lead there by `/proc/self/fd` (CVE-2024-21626).

@@ -2,22 +2,26 @@
 //!
 //! What runs here is a copy of the runtime that becomes the container's program. It walks the plan
 //! with plain system calls: it decides nothing, and it allocates nothing, so that no lock and no
-//! failed allocation can stop it half way. The order of the steps is the order of [`BUILD`] and
-//! [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
+//! failed allocation can stop it half way. The order of the steps is the order of [`JOIN`],
+//! [`FURNISH`], [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
+mod copy;
 mod cwd;
 mod gate;
 mod home;
+mod hooks;
 mod identity;
 mod mounts;
 mod namespaces;
+mod place;
 mod procfs;
 mod protect;
 mod root;
 mod sources;
 mod terminal;
+mod user;
 
-use crate::link::{Failure, Step, ToParent};
+use crate::link::{Failure, Step, ToInit, ToParent};
 use crate::plan::{Plan, Shape};
 use crate::sys::file::Kept;
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
@@ -25,7 +29,9 @@ use crate::sys::{Result, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
+pub(crate) use user::write_maps;
 
 /// What a step works with.
 pub(crate) struct Init<'a> {
@@ -43,16 +49,28 @@ pub(crate) struct Init<'a> {
 
 type Run = fn(&Init<'_>) -> Result<()>;
 
-/// What is done outside a PID namespace that others are in: everything that takes time. For a
-/// process that is added to a container the plan has nothing for most of these.
-const BUILD: [(Step, Run); 13] = [
-    (Step::Namespaces, namespaces::join),
-    (Step::Keyring, namespaces::keyring),
+/// What the process does that was cloned first, as long as it has the host's privileges.
+const JOIN: [(Step, Run); 2] =
+    [(Step::Namespaces, namespaces::join), (Step::Keyring, namespaces::keyring)];
+
+/// What is done outside a PID namespace that others are in: what takes time. For a process that is
+/// added to a container the plan has nothing for most of these.
+const FURNISH: [(Step, Run); 8] = [
+    (Step::Time, namespaces::time),
+    (Step::Isolation, namespaces::isolate),
+    (Step::Root, root::attach),
+    (Step::Ids, identity::become_root),
     (Step::Loopback, namespaces::loopback),
     (Step::Names, namespaces::names),
-    (Step::Root, root::attach),
     (Step::Mounts, mounts::make),
     (Step::Devices, root::devices),
+];
+
+/// Likewise, unless there are hooks: those are told which process it is that the container will
+/// have, so it must be that one then.
+const ENTER: [(Step, Run); 8] = [
+    (Step::Hooks, hooks::of_the_parent),
+    (Step::CreateContainer, hooks::create_container),
     (Step::Pivot, root::enter),
     (Step::Terminal, terminal::open),
     (Step::Home, home::find),
@@ -62,13 +80,14 @@ const BUILD: [(Step, Run); 13] = [
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 8] = [
+const FINISH: [(Step, Run); 9] = [
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
     (Step::Identity, identity::become_user),
     (Step::Cwd, cwd::enter_as_user),
     (Step::Executable, identity::find_executable),
     (Step::Gate, gate::wait),
+    (Step::StartContainer, hooks::start_container),
     (Step::Limits, identity::limits),
     (Step::Seccomp, identity::seccomp),
 ];
@@ -109,22 +128,44 @@ impl<'a> Init<'a> {
     }
 
     fn become_the_program(&self) -> Result<std::convert::Infallible> {
-        match self.plan.namespaces.shape {
-            Shape::Direct => self.walk(&BUILD)?,
-            Shape::Nested => {
-                // This is the stub, born in the PID namespace of pause. A process may only make a
-                // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
-                // process is EINVAL.
-                clone_sibling(self.plan.namespaces.new)?;
-                self.walk(&BUILD)?;
-            }
+        let namespaces = &self.plan.namespaces;
+        self.walk(&JOIN)?;
+        self.step.set(Step::Clone);
+        match namespaces.shape {
+            Shape::Direct => {}
+            // This is the stub, born in the PID namespace of pause. A process may only make a
+            // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
+            // process is EINVAL.
+            Shape::Nested => clone_sibling(namespaces.new)?,
             Shape::Shared => {
-                self.walk(&BUILD)?;
-                self.step.set(Step::Clone);
-                self.enter_pid_namespace()?;
-                clone_sibling(CloneFlags::empty())?;
+                if namespaces.makes_new_after_joining() {
+                    namespace::unshare(namespaces.new)?;
+                }
+                return self.become_the_program_among_others();
             }
         }
+        self.walk(&FURNISH)?;
+        self.walk(&ENTER)?;
+        self.finish()
+    }
+
+    fn become_the_program_among_others(&self) -> Result<std::convert::Infallible> {
+        self.walk(&FURNISH)?;
+        if self.plan.hooks.run_before_pivot() {
+            self.enter_pid_namespace()?;
+            clone_sibling(CloneFlags::empty())?;
+            self.walk(&ENTER)?;
+        } else {
+            self.walk(&ENTER)?;
+            self.enter_pid_namespace()?;
+            // What the process need not have that others see is let go before.
+            gate::close_all_but_links(self)?;
+            clone_sibling(CloneFlags::empty())?;
+        }
+        self.finish()
+    }
+
+    fn finish(&self) -> Result<std::convert::Infallible> {
         self.walk(&FINISH)?;
         self.step.set(Step::Exec);
         Err(identity::exec(self))
@@ -148,14 +189,23 @@ impl<'a> Init<'a> {
         Ok(())
     }
 
-    /// From here on children are born in the PID namespace of the pod. Before that, what they need
-    /// not have is let go.
+    /// From here on children are born in the PID namespace of the pod.
     fn enter_pid_namespace(&self) -> Result<()> {
+        self.step.set(Step::Clone);
         // One that belongs to a process was joined with its others.
         if self.plan.namespaces.join_pid.is_some() {
             namespace::setns(self.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
         }
-        gate::close_all_but_links(self)
+        Ok(())
+    }
+
+    /// Waits until the parent has done what it was asked for. Without a parent there is nothing to
+    /// go on for.
+    fn wait_for_parent(&self) -> Result<()> {
+        if ToInit::receive(self.link.as_fd())? != Some(ToInit::Continue) {
+            exit_now(1);
+        }
+        Ok(())
     }
 
     /// Whether the PID namespace is one that others are in, which this process itself is

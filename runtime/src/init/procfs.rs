@@ -6,7 +6,7 @@ use crate::sys::file::{self, OFlag};
 use crate::sys::mount::Filesystem;
 use crate::sys::process::{self, Birth, CloneFlags, Cloned, clone3, exit_now};
 use crate::sys::{Errno, Error, Result, namespace, socket};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 
 /// `PROC_SUPER_MAGIC` of include/uapi/linux/magic.h.
 pub(super) const MAGIC: i64 = 0x9fa0;
@@ -27,7 +27,45 @@ pub(super) fn mount(init: &Init<'_>, parameters: &[Parameter], attributes: u64) 
     if init.sources.procfs_takes_pidns() {
         return make(Some(init.sources.pid_namespace()?));
     }
+    if init.plan.namespaces.user.is_own() {
+        return made_by_twin(init, || make(None));
+    }
     made_inside(init, || make(None))
+}
+
+/// The same as [`made_inside`] in a user namespace, where this process may not take descriptors of
+/// a child that is not dumpable: they have the same ones. Those who see the child there have no
+/// capability outside of their user namespace, which it would take to look at them.
+///
+/// KERNEL(6.17): as below.
+fn made_by_twin(init: &Init<'_>, make: impl Fn() -> Result<OwnedFd>) -> Result<OwnedFd> {
+    let (here, there) = socket::pair()?;
+    namespace::setns(init.sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
+    let child = match clone3(Birth { flags: CloneFlags::CLONE_FILES, cgroup: None })? {
+        Cloned::Parent(child) => child,
+        Cloned::Child => {
+            let answer =
+                make().map_or_else(|error| -(error.errno() as i32), IntoRawFd::into_raw_fd);
+            let _ = socket::send(there.as_fd(), &answer.to_le_bytes());
+            exit_now(0)
+        }
+    };
+    process::wait(child.as_fd())?;
+    // Only now, since this is the child's end too.
+    drop(there);
+    let this = process::pidfd_open(process::this_pid())?;
+    take(here.as_fd(), this.as_fd())
+}
+
+/// Takes the descriptor whose number comes from `here` from the process `owner`.
+fn take(here: BorrowedFd<'_>, owner: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let mut answer = [0; 4];
+    let received = socket::recv(here, &mut answer)?;
+    match i32::from_le_bytes(answer) {
+        number if received == 4 && number >= 0 => process::pidfd_getfd(owner, number),
+        number if received == 4 => Err(Error::from_parts("fsopen", "\"proc\" inside", -number)),
+        _ => Err(Error::new("fsopen", format_args!("\"proc\" inside: it died"), Errno::ECHILD)),
+    }
 }
 
 /// Lets a child inside the PID namespace make a descriptor: a procfs shows the namespace that its
@@ -55,13 +93,7 @@ fn made_inside(init: &Init<'_>, make: impl Fn() -> Result<OwnedFd>) -> Result<Ow
         }
     };
     drop(there);
-    let mut answer = [0; 4];
-    let received = socket::recv(here.as_fd(), &mut answer)?;
-    let made = match i32::from_le_bytes(answer) {
-        number if received == 4 && number >= 0 => process::pidfd_getfd(child.as_fd(), number),
-        number if received == 4 => Err(Error::from_parts("fsopen", "\"proc\" inside", -number)),
-        _ => Err(Error::new("fsopen", format_args!("\"proc\" inside: it died"), Errno::ECHILD)),
-    };
+    let made = take(here.as_fd(), child.as_fd());
     drop(here);
     process::wait(child.as_fd())?;
     made

@@ -1,6 +1,7 @@
 //! The root file system: attached, furnished with devices, entered.
 
 use super::Init;
+use super::place::{self, Last};
 use crate::plan::{Device, DeviceKind, Root, Switch, Target};
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
@@ -8,17 +9,29 @@ use crate::sys::{Errno, Error, Result};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Attaches the root over `/` of this mount namespace, from where `pivot_root` makes it the root.
+/// Attaches the root in this mount namespace, from where `pivot_root` makes it the root. By the ids
+/// of the parent still, which may go where root of the container may not.
 pub(super) fn attach(init: &Init<'_>) -> Result<()> {
-    if !matches!(init.plan.root, Root::Directory { .. } | Root::Empty) {
-        return Ok(());
+    let place = match &init.plan.root {
+        Root::Directory { place, .. } => place.as_c_str(),
+        Root::Empty { .. } => c"/",
+        Root::Chroot { .. } | Root::Joined => return Ok(()),
+    };
+    if place == c"/" {
+        return cover(init);
     }
+    let place = file::open(place, OFlag::O_PATH | OFlag::O_DIRECTORY)?;
+    mount::move_mount(init.root(), place.as_fd())
+}
+
+/// Attaches the root over what was the root.
+fn cover(init: &Init<'_>) -> Result<()> {
     hide(init)?;
     mount::move_mount(init.root(), top()?.as_fd())
 }
 
-/// What stays below a root that only covers it must not be a view of the kernel: a process in a user
-/// namespace of its own may mount another one as long as there is one that hides nothing.
+/// What stays below a root that only covers it must not be a view of the kernel: a process in a
+/// user namespace of its own may mount another one as long as there is one that hides nothing.
 fn hide(init: &Init<'_>) -> Result<()> {
     for place in &init.sources.hidden {
         match mount::detach(place) {
@@ -34,7 +47,10 @@ fn hide(init: &Init<'_>) -> Result<()> {
 /// never followed for its last part (CVE-2026-41579).
 pub(super) fn devices(init: &Init<'_>) -> Result<()> {
     let plan = init.plan;
-    init.each(&plan.devices, |_, device| make_device(init.root(), device))?;
+    init.each(&plan.devices, |number, device| match &init.sources.devices[number] {
+        Some(node) => bind_device(init.root(), device, node.as_fd()),
+        None => make_device(init.root(), device),
+    })?;
     init.each(&plan.symlinks, |_, link| {
         let (parent, name) = parent(init.root(), &link.target)?;
         match file::symlinkat(&link.to, parent.as_fd(), name) {
@@ -67,6 +83,18 @@ fn make_device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
     Ok(())
 }
 
+/// Attaches the host's node on a file of that name.
+fn bind_device(root: BorrowedFd<'_>, device: &Device, node: BorrowedFd<'_>) -> Result<()> {
+    let (parent, name) = parent(root, &device.target)?;
+    match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o666, 0) {
+        Err(error) if error.errno() == Errno::EEXIST => {}
+        made => made?,
+    }
+    // A link is a place of its own here, which nothing can be attached to.
+    let place = file::open_beneath(parent.as_fd(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+    mount::move_mount(node, place.as_fd())
+}
+
 /// Opens the directory that `target` is in, and makes it where it is missing.
 fn parent<'t>(root: BorrowedFd<'_>, target: &'t Target) -> Result<(OwnedFd, &'t CStr)> {
     let (last, above) = target
@@ -92,8 +120,13 @@ pub(super) fn make_directories(
     for (path, name) in parts {
         parent = match file::open_in_root(root, path, flags) {
             Err(error) if error.errno() == Errno::ENOENT => {
-                file::mkdirat(parent.as_fd(), name, 0o755)?;
-                file::open_in_root(root, path, flags)?
+                match file::mkdirat(parent.as_fd(), name, 0o755) {
+                    // A link that leads nowhere.
+                    Err(error) if error.errno() == Errno::EEXIST => {
+                        place::make(root, path, Last::Directory)?
+                    }
+                    made => made.and_then(|()| file::open_in_root(root, path, flags))?,
+                }
             }
             opened => opened?,
         };
@@ -115,18 +148,25 @@ pub(super) fn open_target(
         return make_directories(root, &target.parts);
     }
     let (parent, name) = parent(root, target)?;
-    file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0)?;
-    file::open_in_root(root, &target.path, OFlag::O_PATH)
+    match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0) {
+        Err(error) if error.errno() == Errno::EEXIST => place::make(root, &target.path, Last::File),
+        made => made.and_then(|()| file::open_in_root(root, &target.path, OFlag::O_PATH)),
+    }
 }
 
 /// Makes the root file system the root. What was the root is unreachable afterwards.
 pub(super) fn enter(init: &Init<'_>) -> Result<()> {
     match &init.plan.root {
-        Root::Directory { propagation, switch, .. } => {
+        Root::Directory { place, propagation, switch, .. } => {
             file::fchdir(init.root())?;
             match switch {
                 Switch::Pivot => mount::pivot_to_cwd()?,
-                Switch::Cover => enter_cwd()?,
+                Switch::Cover => {
+                    if place.as_c_str() != c"/" {
+                        cover(init)?;
+                    }
+                    enter_cwd()?;
+                }
             }
             match propagation {
                 // Last, and only now: a shared root would have taken the host's mounts with it.
@@ -134,7 +174,7 @@ pub(super) fn enter(init: &Init<'_>) -> Result<()> {
                 None => Ok(()),
             }
         }
-        Root::Empty => {
+        Root::Empty { .. } => {
             file::fchdir(init.root())?;
             mount::pivot_to_cwd()
         }
@@ -160,7 +200,7 @@ pub(super) fn top() -> Result<OwnedFd> {
 pub(super) fn make_readonly(init: &Init<'_>) -> Result<()> {
     let readonly = match init.plan.root {
         Root::Directory { readonly, .. } => readonly,
-        Root::Empty => true,
+        Root::Empty { .. } => true,
         Root::Chroot { .. } | Root::Joined => false,
     };
     if readonly {

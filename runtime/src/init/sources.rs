@@ -1,9 +1,11 @@
 //! What init needs from the host, opened by its parent before the clone: later it may not be
 //! reachable, and an error now leaves nothing behind.
 
+use super::HookStates;
+use super::user::{self, Sysfs};
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Executable, Namespaces, Plan, Root, Source, Switch};
-use crate::sys::file::{self, OFlag};
+use crate::plan::{Device, DeviceKind, Executable, Hooks, Namespaces, Plan, Root, Source, Switch};
+use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_SLAVE};
 use crate::sys::namespace;
 use crate::sys::process::CloneFlags;
@@ -29,6 +31,8 @@ pub(crate) struct Sources {
     pub(super) root: OwnedFd,
     /// For each mount of the plan its source, where the parent opens it.
     pub(super) mounts: Vec<Option<BindSource>>,
+    /// For each device of the plan the host's node, where that is bound.
+    pub(super) devices: Vec<Option<OwnedFd>>,
     /// For each joined namespace of the plan its descriptor.
     pub(super) joins: Vec<OwnedFd>,
     /// The process whose namespaces are joined.
@@ -43,6 +47,8 @@ pub(crate) struct Sources {
     pub(super) program: Option<OwnedFd>,
     /// What the program finds open as descriptor 3.
     pub(super) store: Option<OwnedFd>,
+    /// What hooks read that init runs.
+    pub(crate) hook_states: HookStates,
 }
 
 /// The source of a bind mount.
@@ -56,8 +62,14 @@ impl Sources {
     /// Opens everything that the plan names, but for what does not exist yet: the
     /// container's own cgroup.
     pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
+        hooks(&plan.hooks)?;
+        let joins = joins(&plan.namespaces)?;
+        user::check(plan, &joins)?;
+        let sysfs = user::must_bind_sysfs(&plan.namespaces, &joins)?;
         let mounts: Result<_> =
-            plan.mounts.iter().map(|mount| bind_source(&mount.source)).collect();
+            plan.mounts.iter().map(|mount| bind_source(&mount.source, sysfs)).collect();
+        let mounts: Vec<_> = mounts?;
+        user::map_mounts(plan, &joins, &mounts)?;
         let null = if plan.masked_paths.is_empty() { None } else { Some(dev_null()?) };
         let program = match plan.process.executable {
             Executable::Search(_) => None,
@@ -69,14 +81,16 @@ impl Sources {
         };
         Ok(Self {
             root: root(&plan.root)?,
-            mounts: mounts?,
-            joins: joins(&plan.namespaces)?,
+            mounts,
+            devices: plan.devices.iter().map(host_node).collect::<Result<_>>()?,
+            joins,
             process: None,
             hidden: hidden(&plan.root)?,
             pid: pid_namespace(&plan.namespaces)?,
             null,
             program,
             store,
+            hook_states: HookStates::default(),
         })
     }
 
@@ -100,10 +114,12 @@ impl Sources {
     /// Every descriptor that is open here.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let mounts = self.mounts.iter().flatten().map(|source| &source.mount);
+        let devices = self.devices.iter().flatten();
         let pid = self.pid.as_ref().map(|(fd, _)| fd);
         let (null, program) = (self.null.as_ref(), self.program.as_ref());
         let others = [pid, self.process.as_ref(), null, program, self.store.as_ref()];
         mounts
+            .chain(devices)
             .chain(&self.joins)
             .chain(others.into_iter().flatten())
             .chain([&self.root])
@@ -121,18 +137,25 @@ impl Sources {
     }
 }
 
-fn bind_source(source: &Source) -> Result<Option<BindSource>> {
+fn bind_source(source: &Source, sysfs: Sysfs) -> Result<Option<BindSource>> {
     match source {
+        Source::New { kind, .. } if kind.as_c_str() == c"sysfs" && sysfs == Sysfs::Bound => {
+            user::sysfs().map(Some)
+        }
         Source::Bind { path, recursive } => {
             let depth = if *recursive { Depth::Recursive } else { Depth::One };
             BindSource::open(path, depth).map(Some)
         }
-        Source::New { .. } | Source::Proc { .. } | Source::Cgroup => Ok(None),
+        Source::New { .. }
+        | Source::Tmpfs { .. }
+        | Source::Remount { .. }
+        | Source::Proc { .. }
+        | Source::Cgroup => Ok(None),
     }
 }
 
 impl BindSource {
-    fn open(path: &Path, depth: Depth) -> Result<Self> {
+    pub(super) fn open(path: &Path, depth: Depth) -> Result<Self> {
         let mount =
             open_tree(path, depth).doing(|| format!("mounts.source: {}", path.display()))?;
         let stat = file::fstat(mount.as_fd()).doing(|| path.display().to_string())?;
@@ -164,6 +187,26 @@ fn of_another_process(path: &Path) -> Option<(PathBuf, PathBuf)> {
         .then(|| (process.join("ns/mnt"), Path::new("/").join(parts.as_path())))
 }
 
+/// The node of the host that is bound in place of a device, made sure of.
+fn host_node(device: &Device) -> Result<Option<OwnedFd>> {
+    let Some(path) = &device.host else { return Ok(None) };
+    let field = || format!("linux.devices: {path:?}");
+    let mount = mount::open_tree(file::AT_FDCWD, path, Depth::One).doing(field)?;
+    let stat = file::fstat(mount.as_fd()).doing(field)?;
+    let kind = match device.kind {
+        DeviceKind::Character => SFlag::S_IFCHR,
+        DeviceKind::Block => SFlag::S_IFBLK,
+        DeviceKind::Fifo => SFlag::S_IFIFO,
+    };
+    let (major, minor) = (device.major, device.minor);
+    if file::kind_of(&stat) == kind && stat.st_rdev == file::device_number(major, minor) {
+        return Ok(Some(mount));
+    }
+    let reason =
+        format!("not the device {major}:{minor} on this host, which a user namespace needs");
+    Err(Error::invalid("linux.devices", format!("{path:?}"), reason))
+}
+
 fn root(root: &Root) -> Result<OwnedFd> {
     match root {
         Root::Directory { path, .. } => {
@@ -179,10 +222,15 @@ fn root(root: &Root) -> Result<OwnedFd> {
         Root::Chroot { path } => {
             directory(path, || file::open(&c_path(path)?, OFlag::O_PATH | OFlag::O_DIRECTORY))
         }
-        Root::Empty => {
+        Root::Empty { owner: (uid, gid) } => {
             let make = || {
                 let tmpfs = Filesystem::open(c"tmpfs")?;
                 tmpfs.set(c"mode", Some(c"0755"))?;
+                for (key, id) in
+                    [(c"uid", uid), (c"gid", gid)].into_iter().filter(|(_, id)| **id != 0)
+                {
+                    tmpfs.set(key, CString::new(id.to_string()).ok().as_deref())?;
+                }
                 tmpfs.mount(MOUNT_ATTR_NODEV)
             };
             make().doing(|| "an empty root".to_owned())
@@ -208,6 +256,28 @@ fn directory(path: &Path, open: impl FnOnce() -> sys::Result<OwnedFd>) -> Result
     Ok(opened)
 }
 
+/// Hooks of the host must be there before anything is made that they would belong to.
+fn hooks(hooks: &Hooks) -> Result<()> {
+    for (kind, hook) in hooks.of_the_host() {
+        let field = format!("hooks.{kind}.path");
+        let invalid =
+            |reason: &str| Err(Error::invalid(&field, format!("{:?}", hook.path), reason));
+        match file::stat(&hook.path) {
+            Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) => {
+                return invalid("no such file");
+            }
+            found if !file::is_regular(&found.doing(|| format!("{field}: {:?}", hook.path))?) => {
+                return invalid("not a program");
+            }
+            _ => {}
+        }
+        if file::is_executable(&hook.path).is_err() {
+            return invalid("not executable");
+        }
+    }
+    Ok(())
+}
+
 /// The mounts that a root which only covers the host's has to hide, the last one first.
 fn hidden(root: &Root) -> Result<Vec<CString>> {
     if !matches!(root, Root::Directory { switch: Switch::Cover, .. }) {
@@ -221,6 +291,10 @@ fn hidden(root: &Root) -> Result<Vec<CString>> {
 }
 
 fn joins(namespaces: &Namespaces) -> Result<Vec<OwnedFd>> {
+    if namespaces.time.is_some() && file::stat(c"/proc/self/ns/time").is_err() {
+        let reason = "this kernel has no time namespaces";
+        return Err(Error::unsupported("linux.namespaces[time]", reason));
+    }
     namespaces.join.iter().map(|join| open_namespace(&join.path, join.kind)).collect()
 }
 

@@ -3,9 +3,17 @@
 //! config-linux.md speaks the language of cgroup v1. What has no effect under v2 (realtime
 //! scheduling, kernel memory, swappiness, network classes) is left out here.
 
+pub(crate) mod devices;
+mod io;
+mod other;
+mod update;
+
 use crate::error::{Error, Result};
+use devices::DeviceRules;
 use oci_spec::runtime::{LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
 use std::fmt::Display;
+
+pub(crate) use update::Current;
 
 /// What is written into the files of a new cgroup.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,6 +25,8 @@ pub(crate) struct CgroupPlan {
     /// Written when the container is complete: what would stop or kill a process that still sets it
     /// up.
     pub(crate) late: Vec<Write>,
+    /// Which devices its processes may use; `None` leaves that as it is: all, in a new group.
+    pub(crate) devices: Option<DeviceRules>,
 }
 
 /// A controller that must be there.
@@ -34,6 +44,18 @@ pub(crate) struct Write {
     pub(crate) value: String,
     /// The field that asks for it.
     pub(crate) field: String,
+    pub(crate) if_missing: Missing,
+}
+
+/// What is done when there is no such file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is an error.
+    Refuse,
+    /// Nothing: it makes no difference.
+    Ignore,
+    /// Another file is written.
+    Write { file: String, value: String },
 }
 
 /// Those that have files (Documentation/admin-guide/cgroup-v2.rst, "Controllers").
@@ -50,26 +72,41 @@ const CPU_TIME_MIN: u64 = 1_000;
 const UNLIMITED: &str = "max";
 
 impl CgroupPlan {
-    /// Decides what to write for `linux.resources`.
+    /// Decides what to write for `linux.resources` of a new container.
     pub(crate) fn build(resources: Option<&LinuxResources>) -> Result<Self> {
         let mut plan = Self::default();
-        let Some(resources) = resources else { return Ok(plan) };
-        if let Some(cpu) = resources.cpu() {
-            plan.cpu(cpu)?;
+        if let Some(resources) = resources {
+            plan.limits(resources, &Current::default())?;
         }
-        if let Some(memory) = resources.memory() {
-            plan.memory(memory)?;
-        }
-        if let Some(pids) = resources.pids() {
-            plan.pids(*pids)?;
-        }
-        let mut unified: Vec<_> = resources.unified().iter().flatten().collect();
-        unified.sort();
-        unified.into_iter().try_for_each(|(key, value)| plan.unified(key, value))?;
+        let devices = resources.and_then(|resources| resources.devices().as_deref());
+        let rules = DeviceRules::build(devices.unwrap_or_default())?;
+        plan.devices = Some(rules).filter(|rules| !rules.allows_all());
         Ok(plan)
     }
 
-    fn cpu(&mut self, cpu: &LinuxCpu) -> Result<()> {
+    /// All but the devices.
+    fn limits(&mut self, resources: &LinuxResources, current: &Current) -> Result<()> {
+        if let Some(cpu) = resources.cpu() {
+            self.cpu(cpu, current)?;
+            self.cpuset(cpu)?;
+        }
+        if let Some(memory) = resources.memory() {
+            self.memory(memory, current)?;
+        }
+        if let Some(pids) = resources.pids() {
+            self.pids(*pids)?;
+        }
+        if let Some(io) = resources.block_io() {
+            self.io(io)?;
+        }
+        self.huge_pages(resources.hugepage_limits().as_deref().unwrap_or_default())?;
+        self.rdma(resources.rdma().as_ref())?;
+        let mut unified: Vec<_> = resources.unified().iter().flatten().collect();
+        unified.sort();
+        unified.into_iter().try_for_each(|(key, value)| self.unified(key, value))
+    }
+
+    fn cpu(&mut self, cpu: &LinuxCpu, current: &Current) -> Result<()> {
         if let Some(idle) = cpu.idle() {
             if !matches!(idle, 0 | 1) {
                 let reason = "neither 0 nor 1";
@@ -79,56 +116,60 @@ impl CgroupPlan {
         }
         if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
             let field = "linux.resources.cpu.shares";
-            if cpu.idle() == Some(1) {
+            if cpu.idle().unwrap_or(current.idle) == 1 {
                 let reason = "an idle cgroup (linux.resources.cpu.idle) has no weight";
                 return Err(Error::invalid(field, shares, reason));
             }
             self.write("cpu.weight", weight(shares), field)?;
         }
-        self.bandwidth(cpu)
+        self.bandwidth(cpu, current)
     }
 
     /// `cpu.max` and `cpu.max.burst`. A burst must not be above the quota; in a new cgroup, which
     /// has no quota yet, it can be written first.
-    fn bandwidth(&mut self, cpu: &LinuxCpu) -> Result<()> {
+    fn bandwidth(&mut self, cpu: &LinuxCpu, current: &Current) -> Result<()> {
         let period = cpu.period().filter(|period| *period != 0);
         if let Some(period) = period.filter(|us| !(CPU_TIME_MIN..=CPU_PERIOD_MAX).contains(us)) {
             let reason = "not within 1000 and 1000000 microseconds";
             return Err(Error::invalid("linux.resources.cpu.period", period, reason));
         }
         let quota = limit("linux.resources.cpu.quota", cpu.quota())?;
-        if let Some(Limit::At(quota)) = quota {
-            if quota < CPU_TIME_MIN {
-                let reason = "less than 1000 microseconds";
-                return Err(Error::invalid("linux.resources.cpu.quota", quota, reason));
-            }
-            if let Some(burst) = cpu.burst().filter(|burst| *burst > quota) {
-                let reason = format!("above linux.resources.cpu.quota, {quota}");
-                return Err(Error::invalid("linux.resources.cpu.burst", burst, reason));
-            }
+        if let Some(Limit::At(quota)) = quota.filter(|quota| *quota < Limit::At(CPU_TIME_MIN)) {
+            let reason = "less than 1000 microseconds";
+            return Err(Error::invalid("linux.resources.cpu.quota", quota, reason));
+        }
+        let is_asked = quota.is_some() || period.is_some();
+        let field = if quota.is_some() { "quota" } else { "period" };
+        let quota = quota.unwrap_or(current.quota);
+        let burst = cpu.burst().unwrap_or(current.burst);
+        if Limit::At(burst) > quota {
+            let reason = format!("above linux.resources.cpu.quota, {quota}");
+            return Err(Error::invalid("linux.resources.cpu.burst", burst, reason));
         }
         if let Some(burst) = cpu.burst() {
             self.write("cpu.max.burst", burst, "linux.resources.cpu.burst")?;
         }
-        if quota.is_none() && period.is_none() {
+        if !is_asked {
             return Ok(());
         }
-        let field = if quota.is_some() { "quota" } else { "period" };
-        let quota = quota.unwrap_or(Limit::Max);
-        let value = format!("{quota} {}", period.unwrap_or(CPU_PERIOD_DEFAULT));
+        let value = format!("{quota} {}", period.unwrap_or(current.period));
         self.write("cpu.max", value, &format!("linux.resources.cpu.{field}"))
     }
 
-    fn memory(&mut self, memory: &LinuxMemory) -> Result<()> {
+    fn memory(&mut self, memory: &LinuxMemory, current: &Current) -> Result<()> {
         let limit_field = "linux.resources.memory.limit";
         let swap_field = "linux.resources.memory.swap";
         let max = limit(limit_field, memory.limit())?;
         let both = limit(swap_field, memory.swap())?;
         // Swap first: a limit that is lowered while swap is still unlimited would only move pages.
-        match swap(max, both)? {
-            Some(swap) if both.is_some() => self.write("memory.swap.max", swap, swap_field)?,
-            Some(swap) => self.write("memory.swap.max", swap, limit_field)?,
-            None => {}
+        if let Some(swap) = swap(max.or(current.memory), both)? {
+            let missing = match swap {
+                // Not there without swap accounting, nor is any swap then.
+                Limit::Max | Limit::At(0) => Missing::Ignore,
+                Limit::At(_) => Missing::Refuse,
+            };
+            let field = if both.is_some() { swap_field } else { limit_field };
+            self.write_or("memory.swap.max", swap, field, missing)?;
         }
         if let Some(max) = max {
             self.write("memory.max", max, limit_field)?;
@@ -178,6 +219,16 @@ impl CgroupPlan {
     }
 
     fn write(&mut self, file: &str, value: impl Display, field: &str) -> Result<()> {
+        self.write_or(file, value, field, Missing::Refuse)
+    }
+
+    fn write_or(
+        &mut self,
+        file: &str,
+        value: impl Display,
+        field: &str,
+        if_missing: Missing,
+    ) -> Result<()> {
         let Some(name) = controller(file) else {
             return Err(Error::invalid(field, file, "not a file of a controller"));
         };
@@ -186,16 +237,8 @@ impl CgroupPlan {
         }
         let writes = if LATE.contains(&file) { &mut self.late } else { &mut self.early };
         let (file, value, field) = (file.to_owned(), value.to_string(), field.to_owned());
-        writes.push(Write { file, value, field });
+        writes.push(Write { file, value, field, if_missing });
         Ok(())
-    }
-}
-
-impl Write {
-    /// Whether it makes no difference that the file is missing: `memory.swap.max` is, on a kernel
-    /// without swap accounting, where no swap is used either.
-    pub(crate) fn may_be_missing(&self) -> bool {
-        self.file == "memory.swap.max" && matches!(self.value.as_str(), "0" | UNLIMITED)
     }
 }
 
@@ -205,10 +248,11 @@ fn controller(file: &str) -> Option<&'static str> {
     CONTROLLERS.into_iter().find(|name| *name == prefix)
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In rising order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Limit {
-    Max,
     At(u64),
+    Max,
 }
 
 impl Display for Limit {

@@ -1,7 +1,7 @@
 //! The devices that every container has (config-linux.md, "Default Devices"), and those
 //! that it asks for.
 
-use super::Target;
+use super::{Target, User};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{Linux, LinuxDevice, LinuxDeviceType};
 use std::ffi::CString;
@@ -16,6 +16,9 @@ pub(crate) struct Device {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// The node of the host that is bound in its place: in a user namespace no node can be made,
+    /// but for a FIFO. Mode and owner are then those of that.
+    pub(crate) host: Option<CString>,
 }
 
 /// What a device node is.
@@ -50,17 +53,24 @@ const SYMLINKS: [(&str, &str); 5] = [
     ("dev/ptmx", "pts/ptmx"),
 ];
 
-pub(super) fn build(linux: &Linux) -> Result<Vec<Device>> {
+pub(super) fn build(linux: &Linux, user: &User) -> Result<Vec<Device>> {
     let mut devices = Vec::new();
     for (path, major, minor) in DEFAULT {
         let target = Target::new("linux.devices", path)?;
         let kind = DeviceKind::Character;
-        devices.push(Device { target, kind, major, minor, mode: 0o666, uid: 0, gid: 0 });
+        let (mode, uid, gid, host) = (0o666, 0, 0, None);
+        devices.push(Device { target, kind, major, minor, mode, uid, gid, host });
     }
     for asked in linux.devices().iter().flatten() {
         let device = asked_for(asked)?;
         devices.retain(|other: &Device| other.target != device.target);
         devices.push(device);
+    }
+    if user.is_own() {
+        for device in &mut devices {
+            let path = [c"/".to_bytes(), device.target.path.to_bytes()].concat();
+            device.host = CString::new(path).ok().filter(|_| device.kind != DeviceKind::Fifo);
+        }
     }
     Ok(devices)
 }
@@ -97,5 +107,6 @@ fn asked_for(device: &LinuxDevice) -> Result<Device> {
         mode: device.file_mode().unwrap_or(0o666),
         uid: device.uid().unwrap_or(0),
         gid: device.gid().unwrap_or(0),
+        host: None,
     })
 }

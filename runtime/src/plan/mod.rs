@@ -8,11 +8,14 @@
 pub(crate) mod cgroup;
 mod devices;
 mod exec;
+mod hooks;
+pub(crate) mod ids;
 mod mounts;
 mod namespaces;
 mod process;
 pub(crate) mod seccomp;
 mod target;
+mod time;
 
 use crate::error::{Error, Result};
 use crate::spec::sysctl_path;
@@ -24,8 +27,10 @@ use std::path::{Path, PathBuf};
 pub(crate) use cgroup::CgroupPlan;
 pub(crate) use devices::{Device, DeviceKind, Symlink};
 pub(crate) use exec::Existing;
-pub(crate) use mounts::{Mount, Parameter, Source};
-pub(crate) use namespaces::{Namespaces, Shape, Sharing};
+pub(crate) use hooks::Hooks;
+pub(crate) use ids::IdMaps;
+pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
+pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
 pub(crate) use process::{Executable, Identity, Process, Stdio};
 pub(crate) use target::Target;
 
@@ -45,6 +50,7 @@ pub(crate) struct Plan {
     pub(crate) sysctls: Vec<(CString, CString)>,
     pub(crate) readonly_paths: Vec<CString>,
     pub(crate) masked_paths: Vec<CString>,
+    pub(crate) hooks: Hooks,
     pub(crate) process: Process,
     pub(crate) cgroup: CgroupPlan,
     /// What was asked for and will not be given, for the caller to print.
@@ -54,13 +60,20 @@ pub(crate) struct Plan {
 /// The file system that becomes `/`.
 #[derive(Debug)]
 pub(crate) enum Root {
-    /// A directory of the host, in a mount namespace of its own.
-    Directory { path: PathBuf, readonly: bool, propagation: Option<Attributes>, switch: Switch },
+    /// A directory of the host, in a mount namespace of its own. Until it is entered it is attached
+    /// at `place`: over `/`, or where hooks look for it.
+    Directory {
+        path: PathBuf,
+        place: CString,
+        readonly: bool,
+        propagation: Option<Attributes>,
+        switch: Switch,
+    },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
     Chroot { path: PathBuf },
     /// A new tmpfs that holds the mount points and nothing else, for a process
-    /// without files: pause.
-    Empty,
+    /// without files: pause. It belongs to that user and group of the host.
+    Empty { owner: (u32, u32) },
     /// That of the mount namespace which is joined.
     Joined,
 }
@@ -114,25 +127,36 @@ impl Plan {
         let linux = spec.linux().as_ref().unwrap_or(&none);
         let sandbox = options.sandbox.as_ref();
         let namespaces = Namespaces::build(linux, sandbox)?;
-        let root = Root::build(spec, linux, bundle, (&namespaces, options.switch))?;
+        if options.switch == Switch::Cover && namespaces.user.is_own() {
+            // It would stay reachable: in a user namespace the host's mounts cannot be detached.
+            let reason = "the root of the host cannot be hidden in a user namespace";
+            return Err(Error::unsupported("--no-pivot", reason));
+        }
+        let hooks = Hooks::build(spec)?;
+        let root = Root::build(spec, bundle, (&namespaces, options.switch), &hooks)?;
         // The names of a pod are the pod's: a container that was written to run alone must
         // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
         let mut warnings = Vec::new();
-        let mut process = Process::build(spec, facts, &mut warnings)?;
+        let facts = namespaces.user.facts(facts);
+        let mut process = Process::build(spec, &facts, &mut warnings)?;
+        if let Some(maps) = namespaces.user.maps() {
+            process.identity.must_be_mapped(maps)?;
+        }
         process.preserve(options.descriptors)?;
         let keyring = options.keyring_of.as_deref().map(session_keyring).transpose()?;
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
-            mounts: mounts::build(spec, bundle, sandbox)?,
-            devices: if has_mounts { devices::build(linux)? } else { Vec::new() },
+            mounts: mounts::build(spec, bundle, sandbox, &namespaces.user)?,
+            devices: if has_mounts { devices::build(linux, &namespaces.user)? } else { Vec::new() },
             symlinks: if has_mounts { devices::symlinks() } else { Vec::new() },
             hostname: named.map(|name| c_string("hostname", name)).transpose()?,
             domainname: domain.map(|name| c_string("domainname", name)).transpose()?,
             sysctls: sysctls(linux)?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
+            hooks,
             cgroup: CgroupPlan::build(linux.resources().as_ref())?,
             namespaces,
             keyring,
@@ -154,12 +178,19 @@ impl Facts {
     }
 }
 
+impl User {
+    /// Whoever enters a user namespace, or makes it, has every capability there.
+    pub(super) fn facts(&self, host: &Facts) -> Facts {
+        if self.is_own() { Facts { permitted: u64::MAX } } else { *host }
+    }
+}
+
 impl Root {
     fn build(
         spec: &Spec,
-        linux: &Linux,
         bundle: &Path,
         (namespaces, switch): (&Namespaces, Switch),
+        hooks: &Hooks,
     ) -> Result<Self> {
         if namespaces.joins_mounts() {
             return Ok(Self::Joined);
@@ -172,9 +203,10 @@ impl Root {
             return Ok(Self::Chroot { path });
         }
         let readonly = root.readonly().unwrap_or(false);
-        let propagation = linux
-            .rootfs_propagation()
-            .as_deref()
+        let propagation = spec
+            .linux()
+            .as_ref()
+            .and_then(|linux| linux.rootfs_propagation().as_deref())
             .filter(|name| !name.is_empty())
             .map(|name| {
                 mounts::propagation(name).ok_or_else(|| {
@@ -182,7 +214,9 @@ impl Root {
                 })
             })
             .transpose()?;
-        Ok(Self::Directory { path, readonly, propagation, switch })
+        let place = if hooks.run_before_pivot() { path.as_path() } else { Path::new("/") };
+        let place = c_path("root.path", place)?;
+        Ok(Self::Directory { path, place, readonly, propagation, switch })
     }
 }
 

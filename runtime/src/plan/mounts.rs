@@ -1,6 +1,6 @@
 //! Mounts: the option strings of config.json as file system parameters and mount attributes.
 
-use super::{Sharing, Target, c_path, c_string};
+use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
 use crate::sys::mount::{
@@ -24,6 +24,16 @@ pub(crate) struct Mount {
     /// Whether the target may be a file of procfs: else a mount there could stand in for what the
     /// runtime or the container's own tools trust (CVE-2019-16884, CVE-2025-52881).
     pub(crate) may_cover_procfs: bool,
+    pub(crate) ids: Option<IdMapped>,
+}
+
+/// Owners that are shown as others (config.md, "Mounts").
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct IdMapped {
+    /// `None`: as the user namespace of the container maps them.
+    pub(crate) maps: Option<IdMaps>,
+    /// On the mounts below too.
+    pub(crate) recursive: bool,
 }
 
 impl Mount {
@@ -32,7 +42,10 @@ impl Mount {
         match &self.source {
             Source::Proc { .. } => true,
             Source::New { kind, .. } => kind.as_c_str() == c"sysfs",
-            Source::Bind { .. } | Source::Cgroup => false,
+            Source::Bind { .. }
+            | Source::Tmpfs { .. }
+            | Source::Cgroup
+            | Source::Remount { .. } => false,
         }
     }
 }
@@ -45,6 +58,10 @@ pub(crate) enum Source {
     Bind { path: PathBuf, recursive: bool },
     /// A new file system, made by init in its own namespaces.
     New { kind: CString, parameters: Vec<Parameter> },
+    /// A new tmpfs, which takes over something of the directory that it is mounted on.
+    Tmpfs { parameters: Vec<Parameter>, has_mode: bool, copies_up: bool },
+    /// What is mounted there already, with other attributes or parameters.
+    Remount { parameters: Vec<Parameter> },
     /// procfs, which shows a PID namespace and not a network or an IPC namespace.
     Proc { parameters: Vec<Parameter> },
     /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
@@ -70,7 +87,12 @@ impl fmt::Debug for Parameter {
 
 const SHM: &str = "/dev/shm";
 
-pub(super) fn build(spec: &Spec, bundle: &Path, sandbox: Option<&Sharing>) -> Result<Vec<Mount>> {
+pub(super) fn build(
+    spec: &Spec,
+    bundle: &Path,
+    sandbox: Option<&Sharing>,
+    user: &User,
+) -> Result<Vec<Mount>> {
     let has_cgroup_namespace = spec
         .linux()
         .iter()
@@ -86,6 +108,7 @@ pub(super) fn build(spec: &Spec, bundle: &Path, sandbox: Option<&Sharing>) -> Re
             // One /dev/shm for all of the pod: POSIX shared memory is files there.
             parsed.become_bind(sandbox.shm());
         }
+        parsed.check_ids(user)?;
         mounts.push(parsed.finish(bundle, has_cgroup_namespace)?);
     }
     if let (false, Some(sandbox)) = (has_shm, sandbox) {
@@ -102,6 +125,7 @@ fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
         attributes: Attributes::default(),
         recursive: Attributes::default(),
         may_cover_procfs: false,
+        ids: None,
     })
 }
 
@@ -114,6 +138,9 @@ struct Parsed<'a> {
     attributes: Attributes,
     recursive: Attributes,
     parameters: Vec<Parameter>,
+    ids: Option<IdMapped>,
+    remounts: bool,
+    copies_up: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,6 +159,9 @@ impl<'a> Parsed<'a> {
             attributes: Attributes::default(),
             recursive: Attributes::default(),
             parameters: Vec::new(),
+            ids: id_maps(mount)?.map(|maps| IdMapped { maps: Some(maps), recursive: false }),
+            remounts: false,
+            copies_up: false,
         };
         for option in mount.options().iter().flatten() {
             parsed.option(option)?;
@@ -144,10 +174,12 @@ impl<'a> Parsed<'a> {
             "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
             "defaults" | "async" | "nomand" | "loud" | "noiversion" | "nolazytime" => {}
-            "remount" | "idmap" | "ridmap" | "tmpcopyup" => {
-                let field = format!("{}: {option}", self.field);
-                return Err(Error::unsupported(field, "not supported by this version of peapod"));
+            "idmap" | "ridmap" => {
+                let none = IdMapped { maps: None, recursive: false };
+                self.ids.get_or_insert(none).recursive |= option == "ridmap";
             }
+            "remount" => self.remounts = true,
+            "tmpcopyup" => self.copies_up = true,
             _ => {
                 if let Some(attributes) = propagation(option) {
                     self.attributes.propagation = attributes.propagation;
@@ -179,18 +211,42 @@ impl<'a> Parsed<'a> {
         self.bind = Some(Bind::One);
         self.bind_source = Some(source);
         self.parameters.clear();
+        self.copies_up = false;
     }
 
-    fn finish(self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
+    fn finish(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
         let destination = self.mount.destination().to_string_lossy();
         let target = Target::new("mounts.destination", &destination)?;
-        let (attributes, recursive) = (self.attributes, self.recursive);
+        let (attributes, recursive, ids) = (self.attributes, self.recursive, self.ids.take());
         let source = self.source(bundle, has_cgroup_namespace)?;
         let may_cover_procfs = REPLACEABLE.contains(&destination.as_ref());
-        Ok(Mount { target, source, attributes, recursive, may_cover_procfs })
+        Ok(Mount { target, source, attributes, recursive, may_cover_procfs, ids })
+    }
+
+    /// Only a bind shows files that have owners already. Their ids are mapped by the mount's own
+    /// maps or else by the user namespace.
+    fn check_ids(&self, user: &User) -> Result<()> {
+        let Some(ids) = &self.ids else { return Ok(()) };
+        let name = if ids.recursive { "ridmap" } else { "idmap" };
+        if self.bind.is_none() {
+            return Err(Error::invalid(&self.field, name, "is for bind mounts"));
+        }
+        if ids.maps.is_none() && !user.is_own() {
+            let reason = "needs uidMappings and gidMappings, or a user namespace";
+            return Err(Error::invalid(&self.field, name, reason));
+        }
+        Ok(())
     }
 
     fn source(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Source> {
+        let is_tmpfs = self.mount.typ().as_deref() == Some("tmpfs");
+        if self.copies_up && (!is_tmpfs || self.bind.is_some() || self.remounts) {
+            return Err(Error::invalid(self.field, "tmpcopyup", "is for a new tmpfs"));
+        }
+        if self.remounts {
+            self.bind.map_or(Ok(()), |_| self.has_no_parameter())?;
+            return Ok(Source::Remount { parameters: self.parameters });
+        }
         if let Some(bind) = self.bind {
             return self.bind(bundle, bind == Bind::Recursive);
         }
@@ -204,6 +260,11 @@ impl<'a> Parsed<'a> {
         }
         let parameters = self.parameters;
         Ok(match kind {
+            "tmpfs" => Source::Tmpfs {
+                has_mode: parameters.iter().any(|parameter| parameter.key.as_c_str() == c"mode"),
+                copies_up: self.copies_up,
+                parameters,
+            },
             "proc" => Source::Proc { parameters },
             // runtime-spec, config-linux.md: `cgroup` is whatever the host has, which for
             // us is version 2.
@@ -212,16 +273,26 @@ impl<'a> Parsed<'a> {
         })
     }
 
+    fn has_no_parameter(&self) -> Result<()> {
+        let Some(parameter) = self.parameters.first() else { return Ok(()) };
+        let option = parameter.key.to_string_lossy().into_owned();
+        Err(Error::invalid(&self.field, option, "no such option of a bind mount"))
+    }
+
     fn bind(self, bundle: &Path, recursive: bool) -> Result<Source> {
-        if let Some(parameter) = self.parameters.first() {
-            let option = parameter.key.to_string_lossy().into_owned();
-            return Err(Error::invalid(self.field, option, "no such option of a bind mount"));
-        }
+        self.has_no_parameter()?;
         let Some(source) = self.bind_source else {
             return Err(Error::invalid(self.field, "bind", "a bind mount needs a source"));
         };
         Ok(Source::Bind { path: bundle.join(source), recursive })
     }
+}
+
+fn id_maps(mount: &oci_spec::runtime::Mount) -> Result<Option<IdMaps>> {
+    let fields = ["uidMappings", "gidMappings"]
+        .map(|name| format!("mounts[{}].{name}", mount.destination().display()));
+    let (uids, gids) = (mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
+    IdMaps::of(uids, gids, [&fields[0], &fields[1]])
 }
 
 fn change(attributes: &mut Attributes, set: u64, clear: u64) {

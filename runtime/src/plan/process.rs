@@ -1,5 +1,6 @@
 //! The program, and who it runs as.
 
+use super::ids::{IdMaps, listed, on_host};
 use super::seccomp::Filter;
 use super::{Descriptors, Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
@@ -110,6 +111,33 @@ impl Process {
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             seccomp: None,
         })
+    }
+}
+
+impl Identity {
+    /// Every id that it has, and root, which sets the container up, must be one of the user
+    /// namespace.
+    pub(crate) fn must_be_mapped(&self, maps: &IdMaps) -> Result<()> {
+        let groups = self.groups.iter().map(|gid| ("process.user.additionalGids", *gid));
+        let uids = [
+            ("linux.uidMappings", 0),
+            ("process.user.uid", self.uid.real),
+            ("process.user.uid", self.uid.effective),
+        ];
+        let gids = [
+            ("linux.gidMappings", 0),
+            ("process.user.gid", self.gid.real),
+            ("process.user.gid", self.gid.effective),
+        ];
+        let uids = uids.into_iter().map(|id| (id, &maps.uids));
+        let gids = gids.into_iter().chain(groups).map(|id| (id, &maps.gids));
+        for ((field, id), maps) in uids.chain(gids) {
+            if on_host(maps, id).is_none() {
+                let reason = format!("not mapped in the user namespace: {}", listed(maps));
+                return Err(Error::invalid(field, id, reason));
+            }
+        }
+        Ok(())
     }
 }
 

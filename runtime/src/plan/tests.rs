@@ -26,7 +26,8 @@ fn namespaces(types: &[&str]) -> String {
 }
 
 fn in_pod(nested: bool) -> Options {
-    Options { sandbox: Some(Sharing { pid: 42, nested }), ..Options::default() }
+    let sandbox = Some(Sharing { pid: 42, nested, maps: None });
+    Options { sandbox, ..Options::default() }
 }
 
 const ALL: [&str; 6] = ["pid", "ipc", "uts", "network", "mount", "cgroup"];
@@ -143,8 +144,12 @@ fn an_option_that_nobody_knows_is_named() {
             "mounts[/a].options: bind: a bind mount needs a source",
         ),
         (
-            r#"{"destination": "/a", "type": "tmpfs", "options": ["tmpcopyup"]}"#,
-            "mounts[/a].options: tmpcopyup: not supported by this version of peapod",
+            r#"{"destination": "/a", "source": "/x", "options": ["rbind", "tmpcopyup"]}"#,
+            "mounts[/a].options: tmpcopyup: is for a new tmpfs",
+        ),
+        (
+            r#"{"destination": "/a", "options": ["remount", "bind", "size=1"]}"#,
+            "mounts[/a].options: size: no such option of a bind mount",
         ),
     ] {
         let refused = plan_of(&config(&namespaces(&ALL), mount), &Options::default());
@@ -158,4 +163,32 @@ fn sysctls_take_both_separators() {
     let plan = plan_of(&config(linux, ""), &Options::default()).unwrap();
     let file = c"sys/net/ipv4/conf/eth0.100/forwarding".to_owned();
     assert_eq!(plan.sysctls, [(file, c"1".to_owned())]);
+}
+
+#[test]
+fn a_user_namespace_gives_every_capability_and_binds_devices() {
+    let linux = r#"{"namespaces": [{"type": "user"}, {"type": "mount"}],
+        "uidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "gidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "devices": [{"path": "/dev/fifo", "type": "p"}]}"#;
+    let config = config(linux, "").replace(
+        r#""args""#,
+        r#""capabilities": {"permitted": ["CAP_SYS_BOOT"], "effective": ["CAP_SYS_BOOT"]}, "args""#,
+    );
+    let spec: Spec = serde_json::from_str(&config).unwrap();
+    let facts = Facts { permitted: 0 };
+    let plan = Plan::build(&spec, Path::new("/b"), &Options::default(), &facts).unwrap();
+    assert_eq!(plan.process.identity.capabilities.effective, 1 << 22);
+    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    let hosts: Vec<_> = plan.devices.iter().map(|device| device.host.as_deref()).collect();
+    assert_eq!((hosts.first(), hosts.last()), (Some(&Some(c"/dev/null")), Some(&None)));
+}
+
+#[test]
+fn an_id_that_is_not_mapped_is_refused() {
+    let linux = r#"{"namespaces": [{"type": "user"}],
+        "uidMappings": [{"containerID": 0, "hostID": 9, "size": 50}],
+        "gidMappings": [{"containerID": 0, "hostID": 9, "size": 8}]}"#;
+    let refused = plan_of(&config(linux, ""), &Options::default()).unwrap_err().to_string();
+    assert_eq!(refused, "process.user.gid: 8: not mapped in the user namespace: 0:9:8");
 }

@@ -5,6 +5,8 @@ use crate::cgroup::DEFAULT_PARENT;
 use crate::container::{Console, Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
+use crate::plan::IdMaps;
+use crate::plan::ids::IdMap;
 use crate::sys::socket;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -49,6 +51,22 @@ pub struct Namespaces {
     pub uts: PathBuf,
     /// Its processes.
     pub pid: PathBuf,
+    /// Its users, if they are not those of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<PathBuf>,
+}
+
+/// What a sandbox is to be.
+#[derive(Debug, Default)]
+pub struct Options<'a> {
+    /// How its containers see each other's processes.
+    pub mode: PidMode,
+    /// The hostname of the pod.
+    pub hostname: Option<&'a str>,
+    /// The maps of its user namespace: users, and groups. Both empty: it has none.
+    pub uid_maps: Vec<IdMap>,
+    /// Likewise.
+    pub gid_maps: Vec<IdMap>,
 }
 
 /// Creates the sandbox `id`.
@@ -56,13 +74,19 @@ pub struct Namespaces {
 /// # Errors
 ///
 /// Every error of this library; whichever it is, nothing of the sandbox is left.
-pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> Result<Created> {
-    let plan = plan::build(hostname)?;
+pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
+    let Options { mode, hostname, uid_maps, gid_maps } = options;
+    let maps = match (uid_maps.as_slice(), gid_maps.as_slice()) {
+        ([], []) => None,
+        _ => Some(IdMaps::new(uid_maps, gid_maps, ["--uid-map", "--gid-map"])?),
+    };
+    let plan = plan::build(hostname, maps.as_ref())?;
     let (ours, theirs) = socket::pair().doing(|| "the link to pause".to_owned())?;
     let sources = Sources::open(&plan, Some(theirs))?;
     let cgroup = format!("{DEFAULT_PARENT}/{id}");
     let prepared = Prepared {
-        state: State::of_sandbox(id, mode.is_nested()),
+        state: State::of_sandbox(id, mode.is_nested(), maps.clone()),
+        hooks: None,
         plan: &plan,
         sources,
         leaf: format!("{cgroup}/pause"),
@@ -82,6 +106,7 @@ pub fn create(root: &Root, id: &str, mode: PidMode, hostname: Option<&str>) -> R
             ipc: of_pause("ns/ipc"),
             uts: of_pause("ns/uts"),
             pid: of_pause("ns/pid"),
+            user: maps.map(|_| of_pause("ns/user")),
         },
         shm: of_pause("root/dev/shm"),
         cgroup,

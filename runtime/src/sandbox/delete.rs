@@ -4,17 +4,18 @@ use super::{lock, members};
 use crate::container::{self, Force, Root, clean_up, own_cgroup};
 use crate::error::{Error, Result};
 
-/// Deletes the sandbox `id` and what is left of its containers.
+/// Deletes the sandbox `id` and what is left of its containers; answers with what their hooks
+/// complain of.
 ///
 /// # Errors
 ///
 /// Without force: [`Error::NotFound`], and [`Error::WrongState`] if any process of the pod runs.
-pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
+pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     let (locked, _state) = match lock(root, id) {
-        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(()),
+        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(Vec::new()),
         // Its state cannot be read, or was not written yet: what it owns is written down beside it.
         Err(Error::InvalidSpec { .. } | Error::Kernel { .. }) if force == Force::Yes => {
-            return clean_up(root, root.lock(id)?);
+            return clean_up(root, root.lock(id)?).map(|()| Vec::new());
         }
         locked => locked?,
     };
@@ -25,8 +26,10 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<()> {
         let message = format!("cannot delete sandbox {id} that is not stopped: stop it first");
         return Err(Error::WrongState(message));
     }
+    let mut warnings = Vec::new();
     for member in members(root, id)? {
-        container::delete(root, &member.id, Force::Yes)?;
+        warnings.extend(container::delete(root, &member.id, Force::Yes)?);
     }
-    clean_up(root, locked)
+    clean_up(root, locked)?;
+    Ok(warnings)
 }

@@ -32,7 +32,7 @@ pub fn list(root: &Root) -> Result<Vec<Row>> {
     for id in root.ids()? {
         let Ok(entry) = root.open_entry(&id) else { continue };
         let Ok(state) = State::load(&entry) else { continue };
-        let Kind::Sandbox { nested } = state.kind else { continue };
+        let Kind::Sandbox { nested, .. } = state.kind else { continue };
         let status = state.status(&entry, own_cgroup(&entry)?.as_ref())?;
         let is_alive = status != Status::Stopped;
         rows.push(Row {

@@ -9,7 +9,8 @@ mod list;
 mod plan;
 mod stop;
 
-pub use create::{Created, Namespaces, PidMode, create};
+pub use crate::plan::ids::IdMap;
+pub use create::{Created, Namespaces, Options, PidMode, create};
 pub use delete::delete;
 pub use list::{Row, list};
 pub use stop::stop;

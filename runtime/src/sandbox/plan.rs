@@ -4,8 +4,8 @@ use super::PidMode;
 use crate::error::{Error, Result};
 use crate::plan::seccomp::Filter;
 use crate::plan::{
-    CgroupPlan, Executable, Identity, Mount, Namespaces, Parameter, Plan, Process, Root, Shape,
-    Source, Stdio, Target,
+    CgroupPlan, Executable, Hooks, IdMaps, Identity, Mount, Namespaces, Parameter, Plan, Process,
+    Root, Shape, Source, Stdio, Target, User,
 };
 use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
@@ -31,20 +31,18 @@ const IDS: Ids = Ids { real: 65534, effective: 65535 };
 /// Its root is an empty, read-only tmpfs with the pod's `/dev/shm` in it: a container with
 /// `CAP_SYS_PTRACE` that shares its PID namespace reaches `/proc/1/root`, where there must be
 /// nothing of the host.
-pub(super) fn build(hostname: Option<&str>) -> Result<Plan> {
+///
+/// With `maps` a user namespace is made first, which then owns the others.
+pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Plan> {
     let hostname = hostname.map(checked_hostname).transpose()?;
+    let process = process()?;
+    if let Some(maps) = maps {
+        process.identity.must_be_mapped(maps)?;
+    }
     Ok(Plan {
-        namespaces: Namespaces {
-            shape: Shape::Direct,
-            new: CloneFlags::CLONE_NEWNS
-                | CloneFlags::CLONE_NEWPID
-                | CloneFlags::CLONE_NEWNET
-                | CloneFlags::CLONE_NEWIPC
-                | CloneFlags::CLONE_NEWUTS,
-            ..Namespaces::none()
-        },
+        namespaces: namespaces(maps),
         keyring: None,
-        root: Root::Empty,
+        root: Root::Empty { owner: maps.and_then(IdMaps::root).unwrap_or_default() },
         mounts: vec![shm()?],
         devices: Vec::new(),
         symlinks: Vec::new(),
@@ -53,10 +51,25 @@ pub(super) fn build(hostname: Option<&str>) -> Result<Plan> {
         sysctls: Vec::new(),
         readonly_paths: Vec::new(),
         masked_paths: Vec::new(),
-        process: process()?,
+        hooks: Hooks::default(),
+        process,
         cgroup: CgroupPlan::default(),
         warnings: Vec::new(),
     })
+}
+
+fn namespaces(maps: Option<&IdMaps>) -> Namespaces {
+    let mut new = CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWNET
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWUTS;
+    let mut user = User::Host;
+    if let Some(maps) = maps {
+        new |= CloneFlags::CLONE_NEWUSER;
+        user = User::New(maps.clone());
+    }
+    Namespaces { shape: Shape::Direct, new, user, ..Namespaces::none() }
 }
 
 fn shm() -> Result<Mount> {
@@ -80,6 +93,7 @@ fn shm() -> Result<Mount> {
         },
         recursive: Attributes::default(),
         may_cover_procfs: false,
+        ids: None,
     })
 }
 

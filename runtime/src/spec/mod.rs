@@ -6,23 +6,38 @@
 
 pub(crate) mod exec;
 mod explain;
+mod hooks;
 pub mod signal;
 mod strict;
+mod template;
 mod unsupported;
 mod validate;
 
+pub(crate) use hooks::kinds as hook_kinds;
+pub use template::{Owner, template};
 pub(crate) use validate::{REPLACEABLE, stop_signal, sysctl_path};
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 use serde::de::DeserializeOwned;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use strict::Strict;
+
+/// The version of the runtime specification that peapod follows, as a literal.
+#[macro_export]
+macro_rules! oci_version {
+    () => {
+        "1.3.0"
+    };
+}
+
+/// The version of the runtime specification that peapod follows.
+pub(crate) const OCI_VERSION: &str = oci_version!();
 
 /// The largest config.json that is read. Those of real containers have some ten kilobytes.
 const SIZE_LIMIT: usize = 4 << 20;
@@ -32,10 +47,19 @@ const SIZE_LIMIT: usize = 4 << 20;
 pub(crate) fn load(bundle: &Path) -> Result<Spec> {
     make_sure_it_is_a_directory(bundle)?;
     let path = bundle.join("config.json");
-    let spec: Spec = parse(&path, &read("config.json", &path)?)?;
+    parse_and_check(&path, &read("config.json", &path)?)
+}
+
+fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
+    let spec: Spec = parse(path, text)?;
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
+}
+
+/// The `linux.resources` in a text of its own; `path` is what errors call it.
+pub(crate) fn resources(path: &Path, text: &[u8]) -> Result<LinuxResources> {
+    parse(path, text)
 }
 
 fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Files that are no configuration, JSON that is none, and what is not supported.
 
-use super::{load, parse, unsupported, validate};
+use super::{load, parse, resources, unsupported, validate};
 use crate::error::{Error, Result};
 use crate::sys::Errno;
 use oci_spec::runtime::Spec;
@@ -200,57 +200,18 @@ fn properties_that_are_unknown_or_of_other_platforms_are_ignored() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let hook = json!([{ "path": "/bin/true" }]);
-    let map = json!([{ "containerID": 0, "hostID": 1, "size": 1 }]);
-    let mapped =
-        |name: &str| json!({ "mounts": [{ "destination": "/a", "type": "bind", name: map }] });
-    let namespace = |kind: &str| {
-        json!({ "linux": {
-            "namespaces": [{ "type": "mount" }, { "type": "uts" }, { "type": kind }],
-        } })
-    };
     for (change, field) in [
-        (json!({ "hooks": { "prestart": hook } }), "hooks"),
-        (json!({ "hooks": { "poststop": hook } }), "hooks"),
         (json!({ "process": { "apparmorProfile": "p" } }), "process.apparmorProfile"),
         (json!({ "process": { "selinuxLabel": "l" } }), "process.selinuxLabel"),
         (json!({ "process": { "scheduler": { "policy": "SCHED_OTHER" } } }), "process.scheduler"),
         (json!({ "process": { "ioPriority": {} } }), "process.ioPriority"),
         (json!({ "process": { "execCPUAffinity": { "final": "0" } } }), "process.execCPUAffinity"),
-        (mapped("uidMappings"), "mounts.uidMappings"),
-        (mapped("gidMappings"), "mounts.gidMappings"),
-        (json!({ "linux": { "uidMappings": map } }), "linux.uidMappings"),
-        (json!({ "linux": { "gidMappings": map } }), "linux.gidMappings"),
-        (json!({ "linux": { "timeOffsets": { "boottime": { "secs": 1 } } } }), "linux.timeOffsets"),
         (json!({ "linux": { "netDevices": { "eth0": {} } } }), "linux.netDevices"),
         (json!({ "linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW" } } }), "linux.seccomp"),
         (json!({ "linux": { "mountLabel": "l" } }), "linux.mountLabel"),
         (json!({ "linux": { "intelRdt": { "closID": "x" } } }), "linux.intelRdt"),
         (json!({ "linux": { "memoryPolicy": { "mode": "MPOL_DEFAULT" } } }), "linux.memoryPolicy"),
         (json!({ "linux": { "personality": { "domain": "LINUX" } } }), "linux.personality"),
-        (
-            json!({ "linux": { "resources": { "devices": [{ "allow": false }] } } }),
-            "linux.resources.devices",
-        ),
-        (
-            json!({ "linux": { "resources": { "cpu": { "cpus": "0" } } } }),
-            "linux.resources.cpu.cpus",
-        ),
-        (
-            json!({ "linux": { "resources": { "cpu": { "mems": "0" } } } }),
-            "linux.resources.cpu.mems",
-        ),
-        (
-            json!({ "linux": { "resources": { "blockIO": { "weight": 10 } } } }),
-            "linux.resources.blockIO",
-        ),
-        (
-            json!({ "linux": { "resources": { "hugepageLimits": [{ "pageSize": "2MB" }] } } }),
-            "linux.resources.hugepageLimits",
-        ),
-        (json!({ "linux": { "resources": { "rdma": { "mlx5": {} } } } }), "linux.resources.rdma"),
-        (namespace("user"), "linux.namespaces[user]"),
-        (namespace("time"), "linux.namespaces[time]"),
     ] {
         let line = format!("{field}: not supported by this version of peapod");
         assert_eq!(refusal(change), Some(line));
@@ -278,6 +239,24 @@ fn what_is_empty_or_without_effect_is_accepted() {
         })),
         None
     );
+}
+
+#[test]
+fn limits_in_a_file_of_their_own_are_read_as_strictly() {
+    let path = Path::new("limits");
+    let refusal = |text: &str| resources(path, text.as_bytes()).unwrap_err().to_string();
+    assert!(resources(path, br#"{ "pids": { "limit": 7 } }"#).is_ok());
+    for (text, line) in [
+        ("", "limits: empty: expected an object, in JSON"),
+        ("[]", "limits: begins with '[': expected an object, in JSON"),
+        (r#"{ "pids": { "limit": 1, "limit": 2 } }"#, "pids.limit: given twice: line 1 column 31"),
+        (
+            r#"{ "memory": { "limit": "1" } }"#,
+            "memory.limit: string \"1\": expected i64 (line 1 column 26)",
+        ),
+    ] {
+        assert_eq!(refusal(text), line);
+    }
 }
 
 /// A bundle on disk, removed at the end.

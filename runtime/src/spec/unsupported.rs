@@ -2,10 +2,7 @@
 //! container without what was asked for.
 
 use crate::error::{Error, Result};
-use oci_spec::runtime::{
-    ExecCPUAffinity, Hooks, Linux, LinuxBlockIo, LinuxIntelRdt, LinuxNamespaceType, LinuxResources,
-    Process, Spec,
-};
+use oci_spec::runtime::{ExecCPUAffinity, Linux, LinuxIntelRdt, Process, Spec};
 
 /// Whether a configuration asks for something.
 type Asks = fn(&Spec) -> bool;
@@ -18,20 +15,6 @@ type ProcessAsks = fn(&Process) -> bool;
 /// `cpu.realtimeRuntime`, `cpu.realtimePeriod`, `network`): those are accepted and do nothing, as
 /// callers of other runtimes expect it.
 const UNSUPPORTED: &[(&str, Asks)] = &[
-    ("hooks", |spec| spec.hooks().as_ref().is_some_and(any_hook)),
-    ("mounts.uidMappings", |spec| {
-        spec.mounts().iter().flatten().any(|mount| list(mount.uid_mappings()))
-    }),
-    ("mounts.gidMappings", |spec| {
-        spec.mounts().iter().flatten().any(|mount| list(mount.gid_mappings()))
-    }),
-    ("linux.namespaces[user]", |spec| namespace(spec, LinuxNamespaceType::User)),
-    ("linux.namespaces[time]", |spec| namespace(spec, LinuxNamespaceType::Time)),
-    ("linux.uidMappings", |spec| linux(spec, |linux| list(linux.uid_mappings()))),
-    ("linux.gidMappings", |spec| linux(spec, |linux| list(linux.gid_mappings()))),
-    ("linux.timeOffsets", |spec| {
-        linux(spec, |linux| linux.time_offsets().as_ref().is_some_and(|map| !map.is_empty()))
-    }),
     ("linux.netDevices", |spec| {
         linux(spec, |linux| linux.net_devices().as_ref().is_some_and(|map| !map.is_empty()))
     }),
@@ -42,22 +25,6 @@ const UNSUPPORTED: &[(&str, Asks)] = &[
     }),
     ("linux.memoryPolicy", |spec| linux(spec, |linux| linux.memory_policy().is_some())),
     ("linux.personality", |spec| linux(spec, |linux| linux.personality().is_some())),
-    ("linux.resources.devices", |spec| resources(spec, |resources| list(resources.devices()))),
-    ("linux.resources.cpu.cpus", |spec| {
-        resources(spec, |resources| resources.cpu().as_ref().is_some_and(|cpu| text(cpu.cpus())))
-    }),
-    ("linux.resources.cpu.mems", |spec| {
-        resources(spec, |resources| resources.cpu().as_ref().is_some_and(|cpu| text(cpu.mems())))
-    }),
-    ("linux.resources.blockIO", |spec| {
-        resources(spec, |resources| is_set(resources.block_io(), &LinuxBlockIo::default()))
-    }),
-    ("linux.resources.hugepageLimits", |spec| {
-        resources(spec, |resources| list(resources.hugepage_limits()))
-    }),
-    ("linux.resources.rdma", |spec| {
-        resources(spec, |resources| resources.rdma().as_ref().is_some_and(|map| !map.is_empty()))
-    }),
 ];
 
 /// The same for a process, be it a container's first one or one that is added.
@@ -91,34 +58,8 @@ fn linux(spec: &Spec, asks: impl Fn(&Linux) -> bool) -> bool {
     spec.linux().as_ref().is_some_and(asks)
 }
 
-fn resources(spec: &Spec, asks: impl Fn(&LinuxResources) -> bool) -> bool {
-    linux(spec, |linux| linux.resources().as_ref().is_some_and(&asks))
-}
-
-fn namespace(spec: &Spec, kind: LinuxNamespaceType) -> bool {
-    linux(spec, |linux| {
-        linux.namespaces().iter().flatten().any(|namespace| namespace.typ() == kind)
-    })
-}
-
-fn any_hook(hooks: &Hooks) -> bool {
-    let lists = [
-        hooks.prestart(),
-        hooks.create_runtime(),
-        hooks.create_container(),
-        hooks.start_container(),
-        hooks.poststart(),
-        hooks.poststop(),
-    ];
-    lists.into_iter().any(list)
-}
-
 fn text(field: &Option<String>) -> bool {
     field.as_ref().is_some_and(|text| !text.is_empty())
-}
-
-fn list<T>(field: &Option<Vec<T>>) -> bool {
-    field.as_ref().is_some_and(|list| !list.is_empty())
 }
 
 fn is_set<T: PartialEq>(field: &Option<T>, nothing: &T) -> bool {

@@ -146,6 +146,11 @@ pub(crate) fn device_number(major: u64, minor: u64) -> u64 {
     stat::makedev(major, minor)
 }
 
+/// The device that a file is on, as `/proc/PID/mountinfo` writes it.
+pub(crate) fn device_name(stat: &FileStat) -> String {
+    format!("{}:{}", stat::major(stat.st_dev), stat::minor(stat.st_dev))
+}
+
 /// Whether `stat` is the character device `major:minor`.
 pub(crate) fn is_device(stat: &FileStat, major: u64, minor: u64) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFCHR && stat.st_rdev == stat::makedev(major, minor)
@@ -228,6 +233,12 @@ pub(crate) fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<()> {
             Err(Error::new("write", format_args!("{}, {:?}", fd.as_raw_fd(), text()), errno))
         }
     }
+}
+
+/// Writes as many of `bytes` as one call does.
+pub(crate) fn write_some(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    let written = nix::unistd::write(fd, bytes);
+    explain(written, "write", format_args!("{}, {} bytes", fd.as_raw_fd(), bytes.len()))
 }
 
 /// Writes all of `bytes` into an ordinary file.
@@ -389,6 +400,17 @@ pub(crate) fn sealed_memfd(name: &CStr, bytes: &[u8], mode: u32) -> Result<Owned
     let sealed = nix::fcntl::fcntl(&file, FcntlArg::F_ADD_SEALS(seals));
     explain(sealed, "fcntl", format_args!("{}, F_ADD_SEALS", file.as_raw_fd()))?;
     Ok(file.into())
+}
+
+/// A file in memory that can be written to and read.
+pub(crate) fn memfd_of_data(name: &CStr) -> Result<OwnedFd> {
+    /// Linux 6.3: `vm.memfd_noexec=2` allows no other.
+    const MFD_NOEXEC_SEAL: libc::c_uint = 0x8;
+    match memfd_create(name, libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
+        // KERNEL(6.3): before, the flag is unknown, and so is that limit.
+        Err(error) if error.errno() == Errno::EINVAL => memfd_create(name, libc::MFD_CLOEXEC),
+        made => made,
+    }
 }
 
 fn memfd_create(name: &CStr, flags: libc::c_uint) -> Result<OwnedFd> {

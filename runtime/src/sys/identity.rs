@@ -98,6 +98,11 @@ fn prctl(option: libc::c_int, a: libc::c_ulong, b: libc::c_ulong, name: &str) ->
     check(returned.into(), "prctl", format_args!("{name}, {a}, {b}")).map(drop)
 }
 
+/// The user and the group that this process acts as.
+pub(crate) fn effective_ids() -> (u32, u32) {
+    (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw())
+}
+
 /// The ids of a process: real, and effective and saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ids {

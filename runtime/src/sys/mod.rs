@@ -5,7 +5,9 @@
 //! text inline, so that a process between clone and exec may fail with the same words as any other.
 #![allow(unsafe_code, reason = "this is where the system calls are; each block argues its own")]
 
+pub(crate) mod bpf;
 pub(crate) mod descriptor;
+pub(crate) mod directory;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod file;
@@ -15,6 +17,7 @@ pub(crate) mod mount;
 pub(crate) mod namespace;
 pub(crate) mod poll;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -16,6 +16,7 @@ pub(crate) const MOUNT_ATTR_ATIME: u64 = 0x70;
 pub(crate) const MOUNT_ATTR_NOATIME: u64 = 0x10;
 pub(crate) const MOUNT_ATTR_STRICTATIME: u64 = 0x20;
 pub(crate) const MOUNT_ATTR_NODIRATIME: u64 = 0x80;
+pub(crate) const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
 pub(crate) const MOUNT_ATTR_NOSYMFOLLOW: u64 = 0x0020_0000;
 
 pub(crate) const MS_UNBINDABLE: u64 = 1 << 17;
@@ -83,6 +84,26 @@ impl Filesystem {
         // SAFETY: `kind` is a C string that outlives the call.
         let returned = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) };
         check(returned, "fsopen", format_args!("{kind:?}")).map(|fd| Self(owned(fd)))
+    }
+
+    /// The file system of the mount `mount`, to be configured anew.
+    pub(crate) fn pick(mount: BorrowedFd<'_>) -> Result<Self> {
+        const FSPICK_CLOEXEC: libc::c_uint = 1;
+        const FSPICK_EMPTY_PATH: libc::c_uint = 8;
+        let (fd, flags) = (mount.as_raw_fd(), FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+        // SAFETY: the path is an empty C string, and `mount` is open for the whole call.
+        let returned = unsafe { libc::syscall(libc::SYS_fspick, fd, c"".as_ptr(), flags) };
+        check(returned, "fspick", format_args!("{fd}")).map(|fd| Self(owned(fd)))
+    }
+
+    /// Lets what was set be so.
+    pub(crate) fn reconfigure(self) -> Result<()> {
+        const FSCONFIG_CMD_RECONFIGURE: libc::c_uint = 7;
+        let (fd, command) = (self.0.as_raw_fd(), FSCONFIG_CMD_RECONFIGURE);
+        let none = std::ptr::null::<libc::c_char>();
+        // SAFETY: this command takes neither key nor value.
+        let returned = unsafe { libc::syscall(libc::SYS_fsconfig, fd, command, none, none, 0) };
+        check(returned, "fsconfig", format_args!("FSCONFIG_CMD_RECONFIGURE")).map(drop)
     }
 
     /// Sets `key`, or `key=value`.

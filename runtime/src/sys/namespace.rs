@@ -9,7 +9,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// `NS_GET_NSTYPE` of `ioctl_nsfs(2)`: the `CLONE_NEW*` bit of a namespace's kind. Linux 4.11.
 const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+/// `NS_GET_USERNS` of `ioctl_nsfs(2)`: a descriptor of the owner of a namespace. Linux 4.9.
+const NS_GET_USERNS: libc::c_ulong = 0xb701;
 const NSFS_MAGIC: i64 = 0x6e73_6673;
+
+/// Linux 5.6; nix does not know it. clone3 and unshare take it, clone does not.
+pub(crate) const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
 
 /// Joins the namespace `fd`, which must be of the kind `kind`.
 pub(crate) fn setns(fd: BorrowedFd<'_>, kind: CloneFlags) -> Result<()> {
@@ -30,6 +35,15 @@ pub(crate) fn kind_of(fd: BorrowedFd<'_>) -> Result<Option<CloneFlags>> {
     let kind = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE) };
     check(kind.into(), "ioctl", format_args!("{}, NS_GET_NSTYPE", fd.as_raw_fd()))?;
     Ok(Some(CloneFlags::from_bits_retain(kind)))
+}
+
+/// Whether the namespace `fd` is owned by the user namespace `user`.
+pub(crate) fn is_owned_by(fd: BorrowedFd<'_>, user: BorrowedFd<'_>) -> Result<bool> {
+    // SAFETY: NS_GET_USERNS takes no argument, and returns a new descriptor.
+    let owner = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_USERNS) };
+    let owner = check(owner.into(), "ioctl", format_args!("{}, NS_GET_USERNS", fd.as_raw_fd()))?;
+    let (owner, user) = (file::fstat(owned(owner).as_fd())?, file::fstat(user)?);
+    Ok((owner.st_dev, owner.st_ino) == (user.st_dev, user.st_ino))
 }
 
 /// Runs `act` inside the mount namespace `other`, and comes back to the caller's namespace, root

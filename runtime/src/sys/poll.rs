@@ -15,7 +15,12 @@ pub(crate) fn readable(fds: &[BorrowedFd<'_>], deadline: Option<Instant>) -> Res
 
 /// Waits until a file of cgroupfs has changed since it was last read, or `deadline` has passed.
 pub(crate) fn changed(fd: BorrowedFd<'_>, deadline: Instant) -> Result<bool> {
-    Ok(poll(&[fd], PollFlags::POLLPRI, Some(deadline))?[0])
+    any_changed(&[fd], deadline)
+}
+
+/// The same for several files: whether one of them has.
+pub(crate) fn any_changed(fds: &[BorrowedFd<'_>], deadline: Instant) -> Result<bool> {
+    Ok(poll(fds, PollFlags::POLLPRI, Some(deadline))?.contains(&true))
 }
 
 /// What a descriptor is waited for to let happen.

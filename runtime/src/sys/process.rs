@@ -141,6 +141,11 @@ pub(crate) fn exit_now(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// The number of this process, as its PID namespace has it.
+pub(crate) fn this_pid() -> i32 {
+    nix::unistd::getpid().as_raw()
+}
+
 pub(crate) fn setsid() -> Result<()> {
     explain(nix::unistd::setsid(), "setsid", format_args!("")).map(drop)
 }
@@ -288,5 +293,48 @@ fn name(signal: Signal) -> &'static str {
 impl AsFd for Child {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As execve reads them.
+    fn read(strings: &Strings) -> Vec<String> {
+        let mut found = Vec::new();
+        for at in 0.. {
+            let place = strings.as_ptr().wrapping_add(at);
+            // SAFETY: the array ends with null, where this stops.
+            let pointer = unsafe { *place };
+            if pointer.is_null() {
+                break;
+            }
+            // SAFETY: every pointer before null is one to a C string that `strings` owns.
+            found.push(unsafe { CStr::from_ptr(pointer) }.to_str().unwrap().to_owned());
+        }
+        found
+    }
+
+    #[test]
+    fn a_string_is_added_where_there_is_room() {
+        let strings = Strings::new(vec![c"A=1".to_owned()]).with_room(7);
+        assert_eq!(read(&strings), ["A=1"]);
+        assert!(strings.add([b"HOME=", b"/too/long"]).is_err());
+        assert!(strings.add([b"HOME=", b"\0"]).is_err());
+        assert_eq!(read(&strings), ["A=1"]);
+        strings.add([b"HOME=", b"/x"]).unwrap();
+        assert_eq!(read(&strings), ["A=1", "HOME=/x"]);
+        let strings = Strings::new(vec![c"A=1".to_owned()]).with_room(7).and(vec![c"B".to_owned()]);
+        strings.add([b"HOME=", b"/x"]).unwrap();
+        assert_eq!(read(&strings), ["A=1", "B", "HOME=/x"]);
+        assert!(Strings::new(Vec::new()).add([b"", b""]).is_err());
+    }
+
+    #[test]
+    fn an_exit_code_tells_of_a_signal() {
+        let pid = nix::unistd::Pid::from_raw(1);
+        assert_eq!(exit_code(WaitStatus::Exited(pid, 255)), 255);
+        assert_eq!(exit_code(WaitStatus::Signaled(pid, Signal::SIGKILL, true)), 137);
     }
 }

@@ -50,6 +50,8 @@ impl AsFd for Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
+        // What came at last would be delivered now, when what it was for is over.
+        while let Ok(Some(_)) = self.next() {}
         // Setting a mask that was in force before cannot fail.
         let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
     }

@@ -57,14 +57,12 @@ fn main() -> Result<ExitCode> {
             let runtimes = runtimes.iter().map(|runtime| Runtime::parse(runtime));
             let mut runtimes: Vec<_> = runtimes.collect::<Result<_>>()?;
             let state = Path::new(state);
-            for runtime in &runtimes {
-                runtime.begin(Path::new(bundles), state)?;
-            }
-            let played = play(rounds.parse()?, Path::new(bundles), state, &mut runtimes);
-            for runtime in &runtimes {
-                runtime.end(state)?;
-            }
-            played?;
+            let bundles = Path::new(bundles);
+            let begun = runtimes.iter().try_for_each(|runtime| runtime.begin(bundles, state));
+            let rounds = rounds.parse()?;
+            let played = begun.and_then(|()| play(rounds, bundles, state, &mut runtimes));
+            let ended = runtimes.iter().map(|runtime| runtime.end(state));
+            ended.fold(played, Result::and)?;
             report(&runtimes)
         }
         _ => bail!("usage: bench ROUNDS BUNDLES STATE NAME=PROGRAM NAME=PROGRAM..."),
@@ -94,13 +92,17 @@ impl Runtime {
         let (bundle, state) = (bundles.join("stays"), state.join(&self.name));
         fs::create_dir_all(&state)?;
         let place = self.place(&bundle, &state);
-        run(place.verb("create").arg("--bundle").arg(&bundle).arg(STAYS))?;
-        run(place.verb("start").arg(STAYS)).map(drop)
+        let mut create = place.verb("create");
+        // Whoever waits for the end of this program's output must not wait for the container's.
+        create.arg("--bundle").arg(&bundle).arg(place.stays()?).stderr(Stdio::null());
+        run(&mut create)?;
+        run(place.verb("start").arg(place.stays()?)).map(drop)
     }
 
     fn end(&self, state: &Path) -> Result<()> {
         let state = state.join(&self.name);
-        run(self.place(&state, &state).verb("delete").arg("--force").arg(STAYS)).map(drop)
+        let place = self.place(&state, &state);
+        run(place.verb("delete").arg("--force").arg(place.stays()?)).map(drop)
     }
 
     fn values(&self, value: Measure) -> Values {
@@ -127,9 +129,6 @@ impl Values {
         self.0.last().copied().unwrap_or(f64::NAN)
     }
 }
-
-/// The container that stays, by its id.
-const STAYS: &str = "stays";
 
 /// What one turn cost. Times in milliseconds, sizes in KiB.
 #[derive(Debug, Default)]
@@ -164,6 +163,12 @@ impl Place<'_> {
         command
     }
 
+    /// The id of the container that stays. Runtimes make cgroups of ids, so each has its own.
+    fn stays(&self) -> Result<String> {
+        let name = self.state.file_name().context("the state's name")?;
+        Ok(format!("stays-{}", name.display()))
+    }
+
     fn turn(&self) -> Result<Turn> {
         alarm::set(DEADLINE);
         // The container outlives the command that made it: its exit must be seen, and counted,
@@ -172,10 +177,10 @@ impl Place<'_> {
         let mut turn = Turn::default();
         self.life(&mut turn)?;
         let before = cpu()?;
-        turn.exec = run(self.verb("exec").arg(STAYS).arg("/bin/true"))?;
+        turn.exec = run(self.verb("exec").arg(self.stays()?).arg("/bin/true"))?;
         turn.exec_cpu = cpu()? - before;
         let before = cpu()?;
-        turn.state = run(self.verb("state").arg(STAYS))?;
+        turn.state = run(self.verb("state").arg(self.stays()?))?;
         turn.state_cpu = cpu()? - before;
         turn.peak = float(getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss())?;
         Ok(turn)

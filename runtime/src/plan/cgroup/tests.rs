@@ -29,11 +29,13 @@ fn assert_refused(resources: Value, line: &str) {
 
 #[test]
 fn without_resources_nothing_is_written() {
-    assert_eq!(CgroupPlan::build(None).unwrap(), CgroupPlan::default());
-    assert_eq!(build(json!({})).unwrap(), CgroupPlan::default());
+    let nothing =
+        || CgroupPlan { devices: Some(DeviceRules::build(&[]).unwrap()), ..CgroupPlan::default() };
+    assert_eq!(CgroupPlan::build(None).unwrap(), nothing());
+    assert_eq!(build(json!({})).unwrap(), nothing());
     let unset = json!({ "memory": { "limit": 0, "swap": 0, "reservation": 0 },
         "cpu": { "shares": 0, "quota": 0, "period": 0 } });
-    assert_eq!(build(unset).unwrap(), CgroupPlan::default());
+    assert_eq!(build(unset).unwrap(), nothing());
 }
 
 #[test]
@@ -222,13 +224,214 @@ fn each_controller_is_asked_for_once_by_the_first_field_that_needs_it() {
 
 #[test]
 fn only_no_swap_and_all_swap_can_do_without_their_file() {
-    for (file, value, expected) in [
-        ("memory.swap.max", "0", true),
-        ("memory.swap.max", "max", true),
-        ("memory.swap.max", "1", false),
-        ("memory.max", "max", false),
-    ] {
-        let write = Write { file: file.into(), value: value.into(), field: String::new() };
-        assert_eq!(write.may_be_missing(), expected, "{file} = {value}");
+    for (limit, swap, expected) in
+        [(100, 100, Missing::Ignore), (100, -1, Missing::Ignore), (100, 101, Missing::Refuse)]
+    {
+        let plan = build(json!({ "memory": { "limit": limit, "swap": swap } })).unwrap();
+        let wanted = plan.late.iter().map(|write| &write.if_missing).collect::<Vec<_>>();
+        assert_eq!(wanted, [&expected, &Missing::Refuse], "{swap}");
     }
+}
+
+#[test]
+fn a_set_of_processors_is_a_list_and_an_empty_one_inherits() {
+    // No machine that the tests run on has the controller cpuset: this is all there is to show.
+    assert_writes(
+        json!({ "cpu": { "cpus": "0-3,7", "mems": "0" } }),
+        &["cpuset.cpus = 0-3,7", "cpuset.mems = 0"],
+        &[],
+    );
+    assert_writes(json!({ "cpu": { "cpus": "", "mems": "" } }), &[], &[]);
+    let plan = build(json!({ "cpu": { "mems": "0" } })).unwrap();
+    let expected = Controller { name: "cpuset", field: "linux.resources.cpu.mems".to_owned() };
+    assert_eq!(plan.controllers, [expected]);
+    for list in ["x", "3-1", "1-", "-1", "0,,1", "0 1", "4294967296"] {
+        let line = format!(
+            "linux.resources.cpu.cpus: {list:?}: not a list of numbers and ranges, such as 0-3,7"
+        );
+        assert_refused(json!({ "cpu": { "cpus": list } }), &line);
+    }
+}
+
+#[test]
+fn huge_pages_are_limited_in_use_and_in_reserve() {
+    assert_writes(
+        json!({ "hugepageLimits": [
+            { "pageSize": "2MB", "limit": 4_194_304 }, { "pageSize": "1GB", "limit": 0 }] }),
+        &[
+            "hugetlb.2MB.max = 4194304",
+            "hugetlb.2MB.rsvd.max = 4194304",
+            "hugetlb.1GB.max = 0",
+            "hugetlb.1GB.rsvd.max = 0",
+        ],
+        &[],
+    );
+    for (size, limit, line) in [
+        ("2M", 1, "hugepageLimits.pageSize: \"2M\": not a size such as 64KB, 2MB or 1GB"),
+        ("../2MB", 1, "hugepageLimits.pageSize: \"../2MB\": not a size such as 64KB, 2MB or 1GB"),
+        ("0MB", 1, "hugepageLimits.pageSize: \"0MB\": not a size such as 64KB, 2MB or 1GB"),
+        ("2MB", -1, "hugepageLimits[2MB]: -1: not a number of bytes"),
+    ] {
+        let limits = json!({ "hugepageLimits": [{ "pageSize": size, "limit": limit }] });
+        assert_refused(limits, &format!("linux.resources.{line}"));
+    }
+}
+
+#[test]
+fn rdma_devices_are_limited_by_handles_and_objects() {
+    assert_writes(
+        json!({ "rdma": {
+            "mlx5_1": { "hcaHandles": 3, "hcaObjects": 10_000 }, "mlx4_0": { "hcaObjects": 7 } } }),
+        &[
+            "rdma.max = mlx4_0 hca_handle=max hca_object=7",
+            "rdma.max = mlx5_1 hca_handle=3 hca_object=10000",
+        ],
+        &[],
+    );
+    let line = "linux.resources.rdma[\"mlx5\"]: {}: has neither hcaHandles nor hcaObjects";
+    assert_refused(json!({ "rdma": { "mlx5": {} } }), line);
+    let line = "linux.resources.rdma: \"a b\": not the name of a device";
+    assert_refused(json!({ "rdma": { "a b": { "hcaHandles": 1 } } }), line);
+}
+
+#[test]
+fn the_weight_of_io_is_bfqs_or_is_put_on_the_other_scale() {
+    let plan = build(json!({ "blockIO": {
+        "weight": 500, "leafWeight": 300,
+        "weightDevice": [
+            { "major": 8, "minor": 16, "weight": 1000 }, { "major": 8, "minor": 0, "leafWeight": 9 },
+        ],
+    } }))
+    .unwrap();
+    let shown: Vec<_> = plan
+        .early
+        .iter()
+        .map(|write| (write.file.as_str(), write.value.as_str(), &write.if_missing))
+        .collect();
+    let instead = |value: &str| Missing::Write { file: "io.weight".into(), value: value.into() };
+    assert_eq!(
+        shown,
+        [
+            ("io.bfq.weight", "500", &instead("4950")),
+            ("io.bfq.weight", "8:16 1000", &instead("8:16 10000")),
+        ]
+    );
+    assert_eq!([10, 100, 1000].map(io::on_the_scale_of_io_weight), [1, 910, 10_000]);
+    assert_writes(json!({ "blockIO": { "weight": 0 } }), &[], &[]);
+    for weight in [1, 9, 1001] {
+        let line = format!("linux.resources.blockIO.weight: {weight}: not within 10 and 1000");
+        assert_refused(json!({ "blockIO": { "weight": weight } }), &line);
+    }
+}
+
+#[test]
+fn rates_of_disks_are_lines_of_io_max() {
+    let device = |rate: u64| json!([{ "major": 98, "minor": 0, "rate": rate }]);
+    assert_writes(
+        json!({ "blockIO": {
+            "throttleReadBpsDevice": device(1), "throttleWriteBpsDevice": device(2),
+            "throttleReadIOPSDevice": device(3), "throttleWriteIOPSDevice": device(0),
+        } }),
+        &[
+            "io.max = 98:0 rbps=1",
+            "io.max = 98:0 wbps=2",
+            "io.max = 98:0 riops=3",
+            "io.max = 98:0 wiops=max",
+        ],
+        &[],
+    );
+    let line =
+        "linux.resources.blockIO.throttleReadBpsDevice.major: -1: not the number of a device";
+    let wrong = json!([{ "major": -1, "minor": 0, "rate": 1 }]);
+    assert_refused(json!({ "blockIO": { "throttleReadBpsDevice": wrong } }), line);
+}
+
+/// What an update writes into a group with these files.
+fn update(files: &[(&str, &str)], resources: Value) -> Result<Vec<String>> {
+    let find = |file: &str| {
+        let found = files.iter().find(|(name, _)| *name == file);
+        Ok(found.map(|(_, text)| (*text).to_owned()))
+    };
+    let resources: LinuxResources = serde_json::from_value(resources).unwrap();
+    let plan = CgroupPlan::update(&resources, &Current::read(find).unwrap())?;
+    let writes = plan.early.iter().chain(&plan.late);
+    Ok(writes.map(|write| format!("{} = {}", write.file, write.value)).collect())
+}
+
+#[test]
+fn an_update_keeps_what_it_does_not_speak_of() {
+    let files = [
+        ("cpu.max", "50000 200000\n"),
+        ("cpu.max.burst", "1000\n"),
+        ("cpu.idle", "0\n"),
+        ("memory.max", "4096\n"),
+        ("memory.current", "2048\n"),
+    ];
+    for (resources, expected) in [
+        (json!({}), &[][..]),
+        (json!({ "cpu": { "period": 100_000 } }), &["cpu.max = 50000 100000"]),
+        (json!({ "cpu": { "quota": 7000 } }), &["cpu.max = 7000 200000"]),
+        (json!({ "cpu": { "burst": 50_000 } }), &["cpu.max.burst = 50000"]),
+        (json!({ "cpu": { "shares": 2 } }), &["cpu.weight = 1"]),
+        (json!({ "memory": { "swap": 8192 } }), &["memory.swap.max = 4096"]),
+        (json!({ "memory": { "limit": 8192 } }), &["memory.max = 8192"]),
+        (json!({ "memory": { "reservation": 1 } }), &["memory.low = 1"]),
+        (
+            json!({ "memory": { "limit": 8192, "swap": 8192 } }),
+            &["memory.swap.max = 0", "memory.max = 8192"],
+        ),
+        (json!({ "memory": { "limit": 2048, "checkBeforeUpdate": true } }), &["memory.max = 2048"]),
+        (json!({ "devices": [] }), &[]),
+    ] {
+        assert_eq!(update(&files, resources.clone()).unwrap(), expected, "{resources}");
+    }
+}
+
+#[test]
+fn an_update_that_cannot_be_is_refused_before_anything_is_written() {
+    let files = [
+        ("cpu.max", "50000 100000\n"),
+        ("cpu.max.burst", "8000\n"),
+        ("cpu.idle", "1\n"),
+        ("memory.max", "max\n"),
+        ("memory.current", "2049\n"),
+    ];
+    for (resources, line) in [
+        (
+            json!({ "cpu": { "shares": 2 } }),
+            "cpu.shares: 2: an idle cgroup (linux.resources.cpu.idle) has no weight",
+        ),
+        (
+            json!({ "cpu": { "quota": 7000 } }),
+            "cpu.burst: 8000: above linux.resources.cpu.quota, 7000",
+        ),
+        (
+            json!({ "cpu": { "burst": 50_001 } }),
+            "cpu.burst: 50001: above linux.resources.cpu.quota, 50000",
+        ),
+        (
+            json!({ "memory": { "swap": 1 } }),
+            "memory.swap: 1: unable to set swap limit without memory limit",
+        ),
+        (
+            json!({ "memory": { "limit": 2048, "checkBeforeUpdate": true } }),
+            "memory.limit: 2048: below what is used now, 2049",
+        ),
+    ] {
+        let error = update(&files, resources).unwrap_err();
+        assert_eq!(error.to_string(), format!("linux.resources.{line}"));
+    }
+    assert!(update(&files, json!({ "cpu": { "shares": 2, "idle": 0 } })).is_ok());
+}
+
+#[test]
+fn an_update_without_rules_leaves_the_devices_alone() {
+    let plan = |resources: Value| {
+        let resources: LinuxResources = serde_json::from_value(resources).unwrap();
+        CgroupPlan::update(&resources, &Current::default()).unwrap()
+    };
+    assert_eq!(plan(json!({})).devices, None);
+    assert_eq!(plan(json!({ "devices": [] })).devices, None);
+    let all = plan(json!({ "devices": [{ "allow": true, "access": "rwm" }] })).devices.unwrap();
+    assert!(all.allows_all());
 }

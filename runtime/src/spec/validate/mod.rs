@@ -1,6 +1,7 @@
 //! The rules of the OCI runtime specification, and some that only the kernel knows, as far as they
 //! can be checked without a look at the host.
 
+mod hooks;
 mod linux;
 mod mounts;
 mod namespaces;
@@ -30,6 +31,7 @@ pub(super) fn check(spec: &Spec) -> Result<()> {
     name("hostname", spec.hostname().as_deref(), &namespaces)?;
     name("domainname", spec.domainname().as_deref(), &namespaces)?;
     annotations(spec)?;
+    spec.hooks().as_ref().map_or(Ok(()), hooks::check)?;
     linux::check(spec, &namespaces)
 }
 

@@ -55,7 +55,7 @@ fn env(env: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn without_nul(field: &str, text: &str) -> Result<()> {
+pub(super) fn without_nul(field: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         return Err(Error::invalid(field, format!("{text:?}"), "contains a NUL byte"));
     }
