@@ -179,7 +179,7 @@ impl Stage {
     }
 }
 
-/// Calls `attempt` with what came of a fault at each call that is tried, and makes sure that a fault
+/// Calls `attempt` with what came of a fault at each call that is tried, and makes sure that one
 /// behind the last call does nothing.
 pub(crate) fn walk(
     stage: &Stage,
