@@ -7,34 +7,6 @@ use nix::errno::Errno;
 use std::os::unix::process::ExitStatusExt;
 use tests::{Call, Fault, Traced};
 
-/// No kernel lets these fail in such a way, and the standard library does not go on if they do.
-const NEVER: [&str; 14] = [
-    "rt_sigaction",
-    "getrandom",
-    "exit_group",
-    "exit",
-    "rt_sigreturn",
-    "close",
-    "gettid",
-    "getpid",
-    "getppid",
-    "umask",
-    "set_tid_address",
-    "arch_prctl",
-    "rseq",
-    "set_robust_list",
-];
-
-/// Whether the call is one of those, or that by which the standard library looks at descriptors 0
-/// to 2 before `main`.
-///
-/// At the gate init has nobody to tell that it cannot accept: it ends, and `start` says so.
-fn never_fails(call: &Call) -> bool {
-    NEVER.contains(&call.name)
-        || call.name == "accept4"
-        || (call.name == "poll" && call.arguments[1] == 3)
-}
-
 /// What the allocator asks for. Without memory of its own the program aborts, which is a crash.
 const MEMORY: [&str; 5] = ["brk", "mmap", "munmap", "mremap", "mprotect"];
 
@@ -43,10 +15,10 @@ fn each_call_fails(operation: Operation) -> Result<()> {
         let stage = Stage::new(operation)?;
         walk(
             &stage,
-            |number, call| (!never_fails(call)).then_some(Fault::Fail(number, errno)),
+            |number, call| (!call.never_fails()).then_some(Fault::Fail(number, errno)),
             |fault, traced| {
                 let call = traced.call(fault).cloned();
-                let Some(call) = call else { return Ok(()) };
+                let Some(call) = call else { return stage.clear() };
                 is_all_or_nothing(&stage, &call, traced)?;
                 stage.clear()
             },

@@ -69,6 +69,37 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
+/// No kernel lets these fail in such a way, and the standard library does not go on if they do.
+const NEVER: [&str; 14] = [
+    "rt_sigaction",
+    "getrandom",
+    "exit_group",
+    "exit",
+    "rt_sigreturn",
+    "close",
+    "gettid",
+    "getpid",
+    "getppid",
+    "umask",
+    "set_tid_address",
+    "arch_prctl",
+    "rseq",
+    "set_robust_list",
+];
+
+impl Call {
+    /// Whether the call is one of those, or that by which the standard library looks at descriptors
+    /// 0 to 2 before `main`. Once its creator has said that it exists, init has nobody to tell that
+    /// it cannot receive or accept: it ends, and `start` says so.
+    #[must_use]
+    pub fn never_fails(&self) -> bool {
+        NEVER.contains(&self.name)
+            || self.name == "accept4"
+            || (self.name == "recvfrom" && self.process > 0)
+            || (self.name == "poll" && self.arguments[1] == 3)
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of process {}", self.name, self.process)

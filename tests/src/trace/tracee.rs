@@ -181,10 +181,11 @@ impl<'a> Tracer<'a> {
             Fault::KillCaller(_) => kill(caller, Signal::SIGKILL)?,
             // It may have ended before.
             Fault::KillProgram(_) => no_longer_there(kill(self.program, Signal::SIGKILL))?,
-            Fault::Fail(_, errno) => {
+            Fault::Fail(_, errno) if !self.calls.last().is_some_and(Call::never_fails) => {
                 skip_call(caller)?;
                 return Ok(Some(errno));
             }
+            Fault::Fail(..) => {}
         }
         Ok(None)
     }
