@@ -5,7 +5,9 @@
 #   2. Integration tests, as root, on this machine's kernel: in a private mount namespace with a pure cgroup v2 tree.
 #      The unit tests run there once more, since those of cgroups have nothing to look at without privileges.
 #   3. Limits, as root, under User-Mode-Linux 6.1, which has the cgroup v2 controllers that this machine may lack.
-# --all adds: stage 3 again under User-Mode-Linux 7.2, from a Debian forky root (750 MB, see peers.sh).
+# --all adds: every system call at which the runtime can be disturbed, and not a sample; stage 3 again under
+# User-Mode-Linux 7.2, from a Debian forky root (750 MB, see peers.sh); and the known attacks against crun and runc, which
+# prove that those tests can fail (see cve.sh).
 #
 # The last line is `N passed, N failed, N skipped`. A test that finds that it cannot run here writes a line
 # `skipped: NAME: REASON` and passes; it is counted as skipped.
@@ -20,6 +22,10 @@ case ${1:-} in
     *) die "usage: test.sh [--all]" ;;
 esac
 
+patience=600
+if $all; then
+    patience=1800
+fi
 log=$(mktemp)
 public=$(mktemp -d)
 trap 'rm -rf "$log" "$public"' EXIT
@@ -105,6 +111,9 @@ environment=(
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
     PEAPOD_TEST_PROGRAMS="$programs"
 )
+if $all; then
+    environment+=(PEAPOD_LONG=1)
+fi
 say "building the tests"
 unit=$(tests_of -p peapod --lib)
 integration=$(tests_of -p tests --test '*')
@@ -128,7 +137,7 @@ else
     while read -r name executable; do
         # The limits have a stage of their own, seccomp had its in the first, and tidy belongs to check.sh.
         [[ $name != limits && $name != seccomp && $name != tidy && -n $executable ]] || continue
-        run "$name" with_cgroup2 timeout 600 env "${environment[@]}" "$executable" </dev/null
+        run "$name" with_cgroup2 timeout "$patience" env "${environment[@]}" "$executable" </dev/null
     done <<<"$unit"$'\n'"$integration"
     cd "$repo"
 fi
@@ -140,6 +149,8 @@ if $all; then
     peers=${PEAPOD_PEERS:-$cache/peers}
     "$repo/scripts/peers.sh" "$peers"
     limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
+    say "the known attacks, against three runtimes"
+    "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
 fi
 
 # libtest may have begun the line with a test's name.

@@ -34,8 +34,9 @@ fn source_files_are_short_and_narrow() -> Result<()> {
 ///
 /// `cgroup` and `init` carry out what a plan says, so they know its types; a plan is made of a
 /// `Spec` and knows nothing that acts.
-const LAYERS: [(&str, &[&str]); 10] = [
-    ("cli", &["container", "sandbox", "signal"]),
+const LAYERS: [(&str, &[&str]); 11] = [
+    ("cli", &["container", "features", "sandbox", "signal"]),
+    ("features", &["plan", "spec"]),
     ("sandbox", &["container", "cgroup", "init", "plan"]),
     ("container", &["cgroup", "init", "link", "plan", "spec"]),
     ("init", &["link", "plan"]),

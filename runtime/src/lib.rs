@@ -3,6 +3,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`container`] | the verbs: create, start, state, kill, stop, delete, list |
+//! | `features` | what this program can do, as runtime-spec's features.md has it |
 //! | [`sandbox`] | a pod's pause process, its namespaces and its cgroup |
 //! | `spec` | config.json, loaded and checked |
 //! | `plan` | what is to be done: owned, complete, made without touching the system |
@@ -18,10 +19,12 @@
 mod cgroup;
 pub mod container;
 pub mod error;
+mod features;
 mod init;
 mod link;
 mod plan;
 pub mod sandbox;
+pub use features::features;
 pub use plan::seccomp::program_of as seccomp_program;
 pub use spec::{Owner, signal, template};
 mod spec;

@@ -6,6 +6,7 @@ mod devices;
 mod events;
 mod exec;
 mod exec_process;
+mod features;
 mod hooks;
 mod inside;
 mod interrupted;

@@ -10,7 +10,9 @@ mod namespaces;
 mod process;
 mod root;
 mod seccomp;
+mod table;
 mod user_namespace;
+mod verbs;
 
 use anyhow::{Context, Result};
 use tests::{Bundle, Root};

@@ -22,17 +22,23 @@ pub(crate) fn find(mark: &str, state: &Path) -> Result<Vec<String>> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     let marked = mounts.lines().filter(|line| line.contains(mark));
     left.extend(marked.map(|line| format!("mount: {line}")));
-    for pid in process::all()? {
-        // Gone meanwhile, or in a cgroup of that name; a zombie keeps its line.
-        let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        if cgroup.contains(mark) {
-            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-            let name = process::field_of(&status, "Name").unwrap_or_default();
-            let what = process::field_of(&status, "State").unwrap_or_default();
-            left.push(format!("process: {pid} {name}, {what}, {}", cgroup.trim()));
-        }
+    for pid in processes(mark)? {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let name = process::field_of(&status, "Name").unwrap_or_default();
+        let what = process::field_of(&status, "State").unwrap_or_default();
+        left.push(format!("process: {pid} {name}, {what}"));
     }
     Ok(left)
+}
+
+/// The processes in cgroups with `mark` in their paths. A zombie is in its cgroup to the end.
+pub(crate) fn processes(mark: &str) -> Result<Vec<i32>> {
+    let is_marked = |pid: &i32| {
+        // Gone meanwhile, or in a cgroup of that name.
+        let cgroup = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        cgroup.contains(mark)
+    };
+    Ok(process::all()?.into_iter().filter(is_marked).collect())
 }
 
 /// Removes the cgroups with `mark` in their names, and kills whatever a failed test has left there.

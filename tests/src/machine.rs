@@ -23,6 +23,27 @@ pub fn peapod() -> Result<PathBuf> {
     from_environment("PEAPOD", || Ok(target()?.join("release/peapod")))
 }
 
+/// The program that tests run which other runtimes can be put to as well: `RUNTIME`, or `peapod`.
+///
+/// # Errors
+///
+/// When this test is not in a target directory.
+pub fn runtime() -> Result<PathBuf> {
+    from_environment("RUNTIME", peapod)
+}
+
+/// Whether what is tested is peapod itself, and not another runtime.
+#[must_use]
+pub fn is_peapod() -> bool {
+    env::var_os("RUNTIME").is_none()
+}
+
+/// Whether tests may take as long as they like: `PEAPOD_LONG` is set, by `scripts/test.sh --all`.
+#[must_use]
+pub fn is_long() -> bool {
+    env::var_os("PEAPOD_LONG").is_some()
+}
+
 /// A program of these tests, such as `ipc-probe`.
 ///
 /// # Errors

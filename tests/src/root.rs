@@ -7,6 +7,8 @@ use crate::process::{Process, reap_all};
 use crate::run::{Output, Running};
 use crate::sandbox::Sandbox;
 use crate::terminal::Terminal;
+use crate::trace::{self, Fault, Traced};
+use crate::wait::DEADLINE;
 use crate::{leftovers, machine};
 use anyhow::{Context, Result, ensure};
 use nix::sys::prctl::set_child_subreaper;
@@ -16,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// A `--root`, bundles, and what `peapod` makes of them. Dropped, all of it is deleted.
 #[derive(Debug)]
@@ -98,11 +101,38 @@ impl Root {
     ///
     /// When it cannot be run.
     pub fn start(&self, args: &[&str]) -> Result<Running> {
-        let mut command = Command::new(machine::peapod()?);
+        self.start_command(Command::new(machine::runtime()?), args)
+    }
+
+    fn start_command(&self, mut command: Command, args: &[&str]) -> Result<Running> {
         command.arg("--root").arg(self.state()).args(args);
         let number = self.next();
         let file = |kind: &str| self.file(&format!("{number}.{kind}"));
         Running::start(&mut command, file("stdout"), file("stderr"))
+    }
+
+    /// Runs `peapod` with this root, traced, and does `fault` to it. What lives on is adopted.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be traced, or does not end.
+    pub fn trace(&self, args: &[&str], fault: Fault) -> Result<Traced> {
+        self.trace_with(args, None, fault)
+    }
+
+    /// The same, and traces a process beside it.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be traced, or does not end.
+    pub fn trace_with(&self, args: &[&str], beside: Option<i32>, fault: Fault) -> Result<Traced> {
+        let mut command = Command::new(machine::runtime()?);
+        trace::allow(&mut command);
+        let traced = trace::run(|| self.start_command(command, args), beside, fault)?;
+        for process in trace::open_alive(&traced.alive)? {
+            self.processes().push(Arc::new(process));
+        }
+        Ok(traced)
     }
 
     /// Starts `peapod` with this root by a shell that first does something else: opens descriptors,
@@ -113,7 +143,7 @@ impl Root {
     /// When it cannot be run.
     pub fn start_by_shell(&self, script: &str, args: &[&str]) -> Result<Running> {
         let mut command = Command::new("bash");
-        command.args(["-c", script, "bash"]).arg(machine::peapod()?);
+        command.args(["-c", script, "bash"]).arg(machine::runtime()?);
         command.arg("--root").arg(self.state()).args(args);
         let number = self.next();
         let file = |kind: &str| self.file(&format!("{number}.{kind}"));
@@ -240,13 +270,74 @@ impl Root {
         Ok(process)
     }
 
+    /// Adopts every process in a cgroup of this root's, whoever has started it.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` cannot be read.
+    pub fn adopt_all(&self) -> Result<()> {
+        for pid in leftovers::processes(&self.mark)? {
+            // It may end while it is looked at.
+            if let Ok(process) = Process::open(pid) {
+                self.processes().push(Arc::new(process));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a moment, and reaps what has ended meanwhile in a cgroup of this root's.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` cannot be read.
+    pub fn reap_orphans(&self) -> Result<()> {
+        for pid in leftovers::processes(&self.mark)? {
+            if let Ok(process) = Process::open(pid)
+                && process.ends_within(Duration::from_millis(5))?
+            {
+                // ECHILD: somebody else's, who reaps it.
+                drop(process.wait());
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all processes that were started here have ended, or the deadline is over.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be waited for.
+    pub fn reap_what_ends(&self) -> Result<()> {
+        for process in self.processes().iter() {
+            process.ends_within(DEADLINE)?;
+        }
+        Ok(())
+    }
+
+    /// Removes by hand whatever is left of what was created here: of a runtime that has failed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    pub fn clear(&self) -> Result<()> {
+        self.adopt_all()?;
+        leftovers::remove_cgroups(&self.mark)?;
+        for entry in fs::read_dir(self.state())? {
+            fs::remove_dir_all(entry?.path())?;
+        }
+        self.reap()
+    }
+
     /// Reaps every process that was started here; all must have ended or be about to.
     ///
     /// # Errors
     ///
     /// When one lives on.
     pub fn reap(&self) -> Result<()> {
-        reap_all(&self.processes())
+        let mut processes = self.processes();
+        reap_all(&processes)?;
+        processes.clear();
+        Ok(())
     }
 
     /// Makes sure that nothing is left of what was created here: no state, no cgroup, no mount, no

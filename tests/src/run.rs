@@ -71,6 +71,7 @@ pub struct Running {
     pub(crate) stdout: PathBuf,
     /// Where its complaints go.
     pub(crate) stderr: PathBuf,
+    is_reaped: bool,
 }
 
 /// Held while a program is started or written: a fork that has, for a moment, a copy of the
@@ -101,7 +102,7 @@ impl Running {
         command.stderr(File::options().create_new(true).append(true).open(&stderr)?);
         let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
         let process = Process::open(child.id().cast_signed())?;
-        Ok(Self { command: name, child, process, stdout, stderr })
+        Ok(Self { command: name, child, process, stdout, stderr, is_reaped: false })
     }
 
     /// Starts `command` on a terminal; nothing that it prints is in its [`Output`].
@@ -112,7 +113,14 @@ impl Running {
         let child = without_forks(|| command.spawn()).with_context(|| name.clone())?;
         let process = Process::open(child.id().cast_signed())?;
         let nothing = || PathBuf::from("/dev/null");
-        Ok(Self { command: name, child, process, stdout: nothing(), stderr: nothing() })
+        Ok(Self {
+            command: name,
+            child,
+            process,
+            stdout: nothing(),
+            stderr: nothing(),
+            is_reaped: false,
+        })
     }
 
     /// Waits until it has printed `text`; answers with all that it has printed.
@@ -147,6 +155,12 @@ impl Running {
     pub fn finish(mut self) -> Result<Output> {
         ensure!(self.process.ends_within(DEADLINE)?, "no end after {DEADLINE:?}: {self:?}");
         let status = self.child.wait()?;
+        self.finish_as(status)
+    }
+
+    /// What it left behind, if somebody else has waited for its end.
+    pub(crate) fn finish_as(mut self, status: ExitStatus) -> Result<Output> {
+        self.is_reaped = true;
         Ok(Output {
             command: self.command.clone(),
             status,
@@ -158,7 +172,9 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Neither does anything to one that was waited for.
+        if self.is_reaped {
+            return;
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }

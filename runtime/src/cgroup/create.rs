@@ -88,7 +88,8 @@ impl Hierarchy {
         names: &Names,
         plan: &CgroupPlan,
     ) -> std::result::Result<NewCgroup, Failure> {
-        let mut undo = Undo { hierarchy: self.clone(), parents: Vec::new(), leaf: None };
+        let mut undo =
+            Undo { hierarchy: self.clone(), parents: Vec::new(), empty: None, leaf: None };
         let mut above = Above { path: String::new(), fd: open(self.root.as_fd(), c".")? };
         for (path, name) in &names.above {
             above.enable(plan)?;
@@ -108,8 +109,10 @@ impl Hierarchy {
             }
             made => made.map_err(|error| Failure::of(error, making))?,
         }
+        undo.empty = Some(names.path.clone());
         let Above { fd, path: parent } = above;
         let cgroup = Cgroup::open(fd, names).map_err(|error| Failure::of(error, making))?;
+        undo.empty = None;
         undo.leaf = Some((names.path.clone(), cgroup.id()));
         make_sure_of_the_domain(&cgroup, &parent)?;
         if cgroup.is_frozen()? {
@@ -313,6 +316,8 @@ fn is_bound_to_v1(name: &str) -> bool {
 struct Undo {
     hierarchy: Hierarchy,
     parents: Vec<String>,
+    /// The group itself, as long as its number is not known: nothing has been born in it.
+    empty: Option<String>,
     leaf: Option<(String, u64)>,
 }
 
@@ -329,7 +334,7 @@ impl Drop for Undo {
     fn drop(&mut self) {
         // Whoever drops it has an error to return already, and the state names what may be left.
         drop(self.remove_leaf());
-        for path in self.parents.drain(..).rev() {
+        for path in self.parents.drain(..).chain(self.empty.take()).rev() {
             let _ = file::rmdirat(self.hierarchy.root.as_fd(), &relative(&path));
         }
     }

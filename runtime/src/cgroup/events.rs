@@ -6,7 +6,7 @@ use crate::error::{Doing, Result};
 use crate::sys::file::{self, OFlag};
 use crate::sys::{self, poll};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The open file. The kernel tells of changes since it was last read (`POLLPRI`).
 #[derive(Debug)]
@@ -18,6 +18,10 @@ pub(super) struct State {
     pub(super) populated: bool,
     pub(super) frozen: bool,
 }
+
+/// How long a change may go unseen that the kernel does not tell of: it puts notices off by up to
+/// 10 ms, and forgets those of a group that somebody else removes meanwhile (`cgroup_rm_file`).
+const RECHECK: Duration = Duration::from_millis(50);
 
 impl Events {
     /// `None` if the group was removed.
@@ -52,7 +56,8 @@ impl Events {
             if wanted(self.read()?) {
                 return Ok(true);
             }
-            if !poll::changed(self.0.as_fd(), deadline)? {
+            let soon = deadline.min(Instant::now() + RECHECK);
+            if !poll::changed(self.0.as_fd(), soon)? && Instant::now() >= deadline {
                 return Ok(wanted(self.read()?));
             }
         }

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod events;
 mod exec;
+mod features;
 mod kill;
 mod list;
 mod output;
@@ -69,7 +70,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 16] = [
+const VERBS: [Verb; 17] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -86,6 +87,7 @@ const VERBS: [Verb; 16] = [
     verb!(events),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
+    verb!(features, |verb, _globals| verb.run()),
 ];
 
 /// Why nothing came of it, and the exit code that says so.

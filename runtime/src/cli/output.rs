@@ -11,10 +11,11 @@ pub(super) enum Format {
     Json,
 }
 
+/// Prints JSON, as a whole or not at all.
 pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
-    Ok(writeln!(out)?)
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    Ok(std::io::stdout().lock().write_all(&text)?)
 }
 
 /// Prints rows in columns as wide as their widest cell.
@@ -31,10 +32,11 @@ pub(super) fn table(rows: &[Vec<String>]) -> Result<()> {
     Ok(())
 }
 
+/// Prints warnings, each in one write. That nobody hears them is no error: what was asked for has
+/// been done.
 pub(super) fn warn(warnings: &[String]) -> Result<()> {
-    let mut out = std::io::stderr().lock();
-    for warning in warnings {
-        writeln!(out, "peapod: warning: {warning}")?;
-    }
+    let text: String =
+        warnings.iter().map(|warning| format!("peapod: warning: {warning}\n")).collect();
+    let _heard = std::io::stderr().lock().write_all(text.as_bytes());
     Ok(())
 }

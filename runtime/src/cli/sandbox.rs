@@ -1,7 +1,7 @@
 //! `peapod sandbox`: the pause process of a pod, and the namespaces that it holds.
 
 use super::{Format, print_json, seconds, table, warn};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Subcommand, ValueEnum};
 use peapod::container::{Force, Root};
 use peapod::sandbox::{self, IdMap, Options, PidMode, Row};
@@ -87,8 +87,12 @@ impl Arguments {
                     gid_maps: gid_map.clone(),
                 };
                 let created = sandbox::create(root, id, options)?;
-                warn(&created.warnings)?;
-                print_json(&created)
+                let told = warn(&created.warnings).and_then(|()| print_json(&created));
+                if told.is_err() {
+                    // Nobody knows of it, and nobody would delete it.
+                    sandbox::delete(root, id, Force::Yes)?;
+                }
+                told.context("standard output")
             }
             Verb::Stop { id, grace_period } => Ok(sandbox::stop(root, id, *grace_period)?),
             Verb::Delete { id, force } => {

@@ -10,7 +10,7 @@ use crate::link::{ToInit, ToParent};
 use crate::plan::{Plan, Shape, User};
 use crate::sys::file::{self, Kept, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
-use crate::sys::{self, identity, namespace, poll, socket};
+use crate::sys::{self, Errno, identity, namespace, poll, socket};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -137,8 +137,13 @@ impl Spawned {
                     agent.hand_over(pid, notifications.as_fd())?;
                     self.go_on()?;
                 }
-                Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
-                Some((ToParent::HookFailed(failure), _)) => {
+                Some((ToParent::Failed(failure), pid)) => {
+                    // To be reaped, whichever of the processes it is; it may have been already.
+                    let _adopted = self.adopt(pid);
+                    return Err(explain(plan, &failure));
+                }
+                Some((ToParent::HookFailed(failure), pid)) => {
+                    let _adopted = self.adopt(pid);
                     return Err(hooks::explain(Some(&plan.hooks), &failure));
                 }
                 None => return Err(Error::init_ended(&self.how_it_ended()?)),
@@ -146,8 +151,18 @@ impl Spawned {
         }
     }
 
-    fn go_on(&self) -> Result<()> {
-        ToInit::Continue.send(self.link()?).doing(|| "the link to init".to_owned())
+    fn go_on(&mut self) -> Result<()> {
+        self.tell(ToInit::Continue)
+    }
+
+    fn tell(&mut self, packet: ToInit) -> Result<()> {
+        match packet.send(self.link()?) {
+            // Somebody has killed it meanwhile.
+            Err(error) if error.errno() == Errno::EPIPE => {
+                Err(Error::init_ended(&self.how_it_ended()?))
+            }
+            sent => sent.doing(|| "the link to init".to_owned()),
+        }
     }
 
     fn next(&self, interrupt: &Interrupt) -> Result<Option<(ToParent, i32)>> {
@@ -191,7 +206,7 @@ impl Spawned {
 
     /// Tells init that the container exists. From here on it lives without this process.
     pub(super) fn release(mut self) -> Result<Released> {
-        ToInit::Created.send(self.link()?).doing(|| "the link to init".to_owned())?;
+        self.tell(ToInit::Created)?;
         let closed = || Error::init_ended("the link was closed");
         let child = self.children.pop().ok_or_else(closed)?;
         self.link.take().map(|link| Released { link, child }).ok_or_else(closed)

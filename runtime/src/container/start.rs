@@ -40,9 +40,9 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     ToInit::Go.send(init.as_fd()).doing(doing)?;
     // An end of file: the connection was closed by exec.
     let answer = ToParent::receive(init.as_fd()).doing(doing)?;
+    // It has happened, and cannot be taken back: that nobody waits at the gate says so, too.
     state.phase = Phase::Started;
-    state.save(&locked.entry)?;
-    gate::remove(&locked.entry)?;
+    let _noted = state.save(&locked.entry).and_then(|()| gate::remove(&locked.entry));
     match answer {
         Some((ToParent::Failed(failure), _)) => return Err(explain_exec(&failure)),
         Some((ToParent::HookFailed(failure), _)) => {
@@ -66,6 +66,7 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
 }
 
 fn end(cgroup: &Cgroup) -> Result<()> {
+    let mut members = cgroup.members()?;
     cgroup.kill()?;
-    cgroup.wait_until_empty(Instant::now() + PATIENCE).map(drop)
+    members.wait_until_over(Instant::now() + PATIENCE).map(drop)
 }

@@ -29,6 +29,7 @@ pub(crate) use devices::{Device, DeviceKind, Symlink};
 pub(crate) use exec::Existing;
 pub(crate) use hooks::Hooks;
 pub(crate) use ids::IdMaps;
+pub(crate) use mounts::options as mount_options;
 pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
 pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
 pub(crate) use process::{Executable, Identity, Process, Stdio};

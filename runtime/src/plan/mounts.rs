@@ -313,27 +313,60 @@ pub(super) fn propagation(name: &str) -> Option<Attributes> {
     Some(Attributes { propagation: flag, ..Attributes::default() })
 }
 
-/// The attributes that an option sets and clears.
+/// The options that set and clear attributes of a mount; with an `r` before them, of all below it
+/// too.
+const ATTRIBUTES: [(&str, u64, u64); 18] = [
+    ("ro", MOUNT_ATTR_RDONLY, 0),
+    ("rw", 0, MOUNT_ATTR_RDONLY),
+    ("nosuid", MOUNT_ATTR_NOSUID, 0),
+    ("suid", 0, MOUNT_ATTR_NOSUID),
+    ("nodev", MOUNT_ATTR_NODEV, 0),
+    ("dev", 0, MOUNT_ATTR_NODEV),
+    ("noexec", MOUNT_ATTR_NOEXEC, 0),
+    ("exec", 0, MOUNT_ATTR_NOEXEC),
+    ("nodiratime", MOUNT_ATTR_NODIRATIME, 0),
+    ("diratime", 0, MOUNT_ATTR_NODIRATIME),
+    ("nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0),
+    ("symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW),
+    // The three modes of access times are one field of the kernel's: setting one clears the others.
+    ("noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
+    ("strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+    ("relatime", 0, MOUNT_ATTR_ATIME),
+    ("atime", 0, MOUNT_ATTR_ATIME),
+    ("nostrictatime", 0, MOUNT_ATTR_ATIME),
+    ("norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
+];
+
 fn attribute(option: &str) -> Option<(u64, u64)> {
-    Some(match option {
-        "ro" => (MOUNT_ATTR_RDONLY, 0),
-        "rw" => (0, MOUNT_ATTR_RDONLY),
-        "nosuid" => (MOUNT_ATTR_NOSUID, 0),
-        "suid" => (0, MOUNT_ATTR_NOSUID),
-        "nodev" => (MOUNT_ATTR_NODEV, 0),
-        "dev" => (0, MOUNT_ATTR_NODEV),
-        "noexec" => (MOUNT_ATTR_NOEXEC, 0),
-        "exec" => (0, MOUNT_ATTR_NOEXEC),
-        "nodiratime" => (MOUNT_ATTR_NODIRATIME, 0),
-        "diratime" => (0, MOUNT_ATTR_NODIRATIME),
-        "nosymfollow" => (MOUNT_ATTR_NOSYMFOLLOW, 0),
-        "symfollow" => (0, MOUNT_ATTR_NOSYMFOLLOW),
-        // The three modes of access times are one field of the kernel's: setting one
-        // clears the others.
-        "noatime" => (MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
-        "strictatime" => (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
-        "relatime" | "atime" | "nostrictatime" => (0, MOUNT_ATTR_ATIME),
-        "norelatime" => (MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
-        _ => return None,
-    })
+    let found = ATTRIBUTES.iter().find(|(name, ..)| *name == option);
+    found.map(|&(_, set, clear)| (set, clear))
+}
+
+/// Options that are no attributes; those that say what is so anyway among them.
+const OTHERS: [&str; 12] = [
+    "async",
+    "bind",
+    "defaults",
+    "idmap",
+    "loud",
+    "noiversion",
+    "nolazytime",
+    "nomand",
+    "rbind",
+    "remount",
+    "ridmap",
+    "tmpcopyup",
+];
+
+const PROPAGATIONS: [&str; 4] = ["private", "shared", "slave", "unbindable"];
+
+/// Every option that has the same meaning for each file system, sorted.
+pub(crate) fn options() -> Vec<String> {
+    let attributes = ATTRIBUTES.iter().map(|(name, ..)| *name);
+    let with_recursive = attributes.chain(PROPAGATIONS);
+    let mut all: Vec<_> =
+        with_recursive.flat_map(|name| [name.to_owned(), format!("r{name}")]).collect();
+    all.extend(OTHERS.map(str::to_owned));
+    all.sort();
+    all
 }

@@ -210,3 +210,22 @@ fn an_id_that_is_not_mapped_is_refused() {
     let refused = plan_of(&config(linux, ""), &Options::default()).unwrap_err().to_string();
     assert_eq!(refused, "process.user.gid: 8: not mapped in the user namespace: 0:9:8");
 }
+
+#[test]
+fn every_option_that_features_names_is_no_parameter() {
+    for option in mounts::options() {
+        let mapped = r#""uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}],
+                        "gidMappings": [{"containerID": 0, "hostID": 0, "size": 1}],"#;
+        let (kind, maps) = match option.as_str() {
+            "tmpcopyup" | "remount" => (r#""type": "tmpfs","#, ""),
+            "idmap" | "ridmap" => (r#""type": "bind","#, mapped),
+            _ => (r#""type": "bind","#, ""),
+        };
+        let mount = format!(
+            r#"{{"destination": "/a", "source": "/x", {kind} {maps} "options": ["{option}"]}}"#
+        );
+        let plan = plan_of(&config(&namespaces(&ALL), &mount), &Options::default());
+        let debug = format!("{:?}", plan.unwrap().mounts[0]);
+        assert!(!debug.contains(&format!("{option:?}")), "{option}: {debug}");
+    }
+}

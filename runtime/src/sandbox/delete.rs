@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     let (locked, _state) = match lock(root, id) {
         Err(Error::NotFound(_)) if force == Force::Yes => return Ok(Vec::new()),
-        // Its state cannot be read: what it owns is written down beside it.
-        Err(Error::InvalidSpec { .. }) if force == Force::Yes => {
+        // Its state cannot be read, or was not written yet: what it owns is written down beside it.
+        Err(Error::InvalidSpec { .. } | Error::Kernel { .. }) if force == Force::Yes => {
             return clean_up(root, root.lock(id)?).map(|()| Vec::new());
         }
         locked => locked?,

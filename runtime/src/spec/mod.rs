@@ -50,7 +50,7 @@ pub(crate) fn load(bundle: &Path) -> Result<Spec> {
     parse_and_check(&path, &read("config.json", &path)?)
 }
 
-fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
+pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
     let spec: Spec = parse(path, text)?;
     validate::check(&spec)?;
     unsupported::check(&spec)?;

@@ -27,6 +27,9 @@ const OTHER_LAYERS: (&CStr, &CStr) = (c"/run", c"/dev");
 const MOST_VARIABLES: usize = 1000;
 
 /// Does not return, unless something is missing: then `None`, and nothing of the attempt is left.
+///
+/// A function of its own, also when compiled: every verb would touch the pages of its stack else.
+#[inline(never)]
 pub(super) fn execute(stack: Stack) -> Option<()> {
     let mut path = MaybeUninit::<[u8; libc::PATH_MAX as usize]>::uninit();
     let (directory, name) = own_path(path.as_mut_ptr().cast())?;
