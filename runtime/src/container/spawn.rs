@@ -81,11 +81,12 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
     // The stub is born in the PID namespace of pause; this process only lends it the way there.
     let home = file::open(c"/proc/self/ns/pid", OFlag::O_RDONLY)?;
     namespace::setns(sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
-    let cloned = clone3(birth(none))?;
-    if matches!(cloned, Cloned::Parent(_)) {
+    let cloned = clone3(birth(none));
+    // After an error too: what runs then, hooks among others, is none of the pod's.
+    if !matches!(cloned, Ok(Cloned::Child)) {
         namespace::setns(home.as_fd(), CloneFlags::CLONE_NEWPID)?;
     }
-    Ok(cloned)
+    cloned
 }
 
 /// Gives the new user namespace of `pid` its ids.
