@@ -138,8 +138,13 @@ impl Spawned {
                     agent.hand_over(pid, notifications.as_fd())?;
                     self.go_on()?;
                 }
-                Some((ToParent::Failed(failure), _)) => return Err(explain(plan, &failure)),
-                Some((ToParent::HookFailed(failure), _)) => {
+                Some((ToParent::Failed(failure), pid)) => {
+                    // To be reaped: PID 1 of a container cannot end before all others are.
+                    let _adopted = self.adopt(pid);
+                    return Err(explain(plan, &failure));
+                }
+                Some((ToParent::HookFailed(failure), pid)) => {
+                    let _adopted = self.adopt(pid);
                     return Err(hooks::explain(Some(&plan.hooks), &failure));
                 }
                 None => return Err(Error::InitEnded(self.how_it_ended()?)),
