@@ -1,8 +1,10 @@
-//! SIGINT and SIGTERM while a container is made: what was made is removed, instead of being left.
+//! Signals that end this process while a container is made: what was made is removed, instead of
+//! being left.
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::poll;
 use crate::sys::process::{SIGINT, SIGTERM};
+use crate::sys::signal::{SIGHUP, SIGQUIT, is_ignored};
 use signal_hook::low_level::pipe;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -20,7 +22,9 @@ impl Interrupt {
         let failed = |error: std::io::Error| Error::unsupported("signals", error.to_string());
         let (woken, wakes) = UnixStream::pair().map_err(failed)?;
         let mut handlers = Vec::new();
-        for signal in [SIGINT, SIGTERM] {
+        // What the caller has this process ignore, as nohup(1) does, stays so.
+        let signals = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter();
+        for signal in signals.filter(|signal| !is_ignored(*signal)) {
             let end = wakes.try_clone().map_err(failed)?;
             handlers.push(pipe::register(signal, end).map_err(failed)?);
         }

@@ -1,14 +1,26 @@
-//! Signals that are read instead of delivered.
+//! Signals that are read instead of delivered, and what becomes of those that are not.
 
 use super::error::{Error, Result, explain};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
 pub(crate) const SIGCHLD: i32 = libc::SIGCHLD;
+pub(crate) const SIGHUP: i32 = libc::SIGHUP;
 pub(crate) const SIGPIPE: i32 = libc::SIGPIPE;
+pub(crate) const SIGQUIT: i32 = libc::SIGQUIT;
 pub(crate) const SIGWINCH: i32 = libc::SIGWINCH;
+
+/// Whether the signal does nothing to this process.
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    let mut now = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: nothing is changed where the new action is null; the old one is written to `now`.
+    let returned = unsafe { libc::sigaction(signal, std::ptr::null(), now.as_mut_ptr()) };
+    // SAFETY: sigaction has written it if it succeeded.
+    returned == 0 && unsafe { now.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
 
 /// Every signal that this process can be sent. As long as this lives they are read here, and do
 /// nothing by themselves.
