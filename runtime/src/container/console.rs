@@ -3,8 +3,8 @@
 
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Plan, Stdio};
-use crate::sys::{socket, terminal};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::sys::{descriptor, socket, terminal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -59,12 +59,25 @@ impl Console {
                 .doing(|| "process.consoleSize".to_owned())?;
         }
         match self {
-            Self::Here => Ok(Some(terminal)),
+            Self::Here => {
+                // Before the program runs, which may ask at once.
+                fit(terminal.as_fd());
+                Ok(Some(terminal))
+            }
             Self::There(socket) => {
                 let sent = socket::send_descriptor(socket.as_fd(), NAME, terminal.as_fd());
                 sent.doing(|| "--console-socket".to_owned()).map(|()| None)
             }
         }
+    }
+}
+
+/// Makes the program's terminal as large as this process's, if that has one.
+pub(super) fn fit(terminal: BorrowedFd<'_>) {
+    let [stdin, _, _] = descriptor::stdio();
+    if let Ok(size) = terminal::size_of(stdin) {
+        // The program may have gone meanwhile.
+        let _ = terminal::set_size(terminal, size);
     }
 }
 
