@@ -92,10 +92,10 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<St
         None => None,
     };
     // A signal that comes from here on is for the program; one that came before, for this process.
-    let signals = foreground::signals(request.detach)?;
+    let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     let released = spawned.release()?;
-    drop(interrupt);
+    interrupt.end(signals.as_mut());
     make_sure_it_runs(&released, &plan, request.pid_file)?;
     let code = match signals {
         Some(signals) => foreground::wait(&released.child, &signals, terminal)?,
