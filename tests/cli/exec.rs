@@ -53,6 +53,18 @@ fn a_container_must_be_there() -> Result<()> {
     Ok(())
 }
 
+/// PID 1 of a container cannot end before all others in its PID namespace are reaped.
+#[test]
+fn what_failed_to_be_executed_is_reaped() -> Result<()> {
+    let root = Root::new()?;
+    let container = sleeper(&root, "c")?;
+    container.exec(&[], &["nosuch"])?.refused_with(255)?;
+    container.kill("KILL")?;
+    assert!(container.process.ends_within(DEADLINE)?);
+    assert_eq!(container.status()?, "stopped");
+    Ok(())
+}
+
 #[test]
 fn a_container_that_waits_to_be_started_can_be_joined() -> Result<()> {
     let root = Root::new()?;

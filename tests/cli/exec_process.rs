@@ -59,6 +59,24 @@ fn a_capability_is_added_but_not_to_the_inheritable_ones() -> Result<()> {
 }
 
 #[test]
+fn a_capability_that_cannot_be_granted_is_a_warning() -> Result<()> {
+    let root = Root::new()?;
+    let container = root.start_container("c", &capable(&root)?)?;
+    let process = json!({
+        "args": ["true"], "cwd": "/", "user": { "uid": 0, "gid": 0 },
+        "capabilities": { "effective": ["CAP_NET_RAW"], "permitted": [] },
+    });
+    let file = root.file("process.json");
+    fs::write(&file, process.to_string())?;
+    let path = file.to_str().context("a name")?;
+    let output = root.run(&["exec", "--process", path, &container.id])?;
+    let line = "process.capabilities: cannot be granted: CAP_NET_RAW";
+    assert!(output.stderr.contains(line), "{output:?}");
+    output.ok()?;
+    Ok(())
+}
+
+#[test]
 fn privileges_can_be_given_up_for_ever() -> Result<()> {
     let root = Root::new()?;
     let bundle = capable(&root)?.with("/process/noNewPrivileges", false);

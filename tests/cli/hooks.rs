@@ -10,6 +10,7 @@ use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tests::{Bundle, Root, namespace};
@@ -342,6 +343,25 @@ fn an_interrupted_create_ends_its_hook() -> Result<()> {
     let message = create.finish()?.refused()?;
     assert_eq!(message, "hooks.createRuntime[0]: \"/bin/sh\": was interrupted");
     assert_eq!(order(&log)?, "prestart poststop");
+    root.has_nothing_left()
+}
+
+#[test]
+fn a_signal_ends_a_run_in_the_background_while_it_starts() -> Result<()> {
+    let root = Root::new()?;
+    let (bundle, log) = logging(&root, &["true"], "cat")?;
+    let path = log.to_str().context("a path")?;
+    let text = format!("echo begun >>{path}/order; exec sleep 1000");
+    let bundle = with_hook(bundle, "startContainer", script(&text));
+    let run = root.start_run("c", &bundle, &["--detach"])?;
+    tests::file_with(&log.join("order"), "begun")?;
+    let state: Value = serde_json::from_str(&root.run(&["state", &root.id("c")])?.ok()?)?;
+    let init = state["pid"].as_i64().context("a pid")?;
+    run.signal(Signal::SIGTERM)?;
+    let output = run.finish()?;
+    root.adopt(init.try_into()?)?;
+    assert_eq!(output.status.signal(), Some(Signal::SIGTERM as i32), "{output:?}");
+    root.run(&["delete", "--force", &root.id("c")])?.ok()?;
     root.has_nothing_left()
 }
 

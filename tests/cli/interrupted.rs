@@ -7,7 +7,7 @@ use tests::{Bundle, Cgroup, Root, Running};
 
 #[test]
 fn a_create_that_is_interrupted_leaves_nothing() -> Result<()> {
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM] {
         let root = Root::new()?;
         let (create, _init, above) = half_way(&root)?;
         create.signal(signal)?;

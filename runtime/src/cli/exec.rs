@@ -1,6 +1,7 @@
 //! `peapod exec`: adds a process to a container.
 
 use super::Failed;
+use super::output::warn;
 use anyhow::{Error, bail};
 use peapod::container::{Changes, Detach, Exec, Paused, Program, Root, User, exec};
 use std::path::PathBuf;
@@ -119,7 +120,10 @@ impl Arguments {
             paused: if self.ignore_paused { Paused::Ignore } else { Paused::Refuse },
             detach: if self.detach { Detach::Yes } else { Detach::No },
         };
-        exec(root, &request).map_err(|error| Error::from(error).context("exec failed"))
+        let done = exec(root, &request);
+        let (code, warnings) = done.map_err(|error| Error::from(error).context("exec failed"))?;
+        warn(&warnings)?;
+        Ok(code)
     }
 }
 

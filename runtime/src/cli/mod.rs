@@ -160,7 +160,8 @@ fn usage(error: &clap::Error) -> anyhow::Error {
     let text = error.render().to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let rest: Vec<_> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
+    let is_hint = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more");
+    let rest: Vec<_> = lines.take_while(|line| !is_hint(line)).collect();
     anyhow::anyhow!("{} (see --help)", [&[first.as_str()], rest.as_slice()].concat().join(" "))
 }
 

@@ -3,9 +3,8 @@
 
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Plan, Stdio};
-use crate::sys::terminal::{self, Size};
-use crate::sys::{descriptor, socket};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::sys::{descriptor, socket, terminal};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -53,15 +52,18 @@ impl Console {
         }
     }
 
-    /// Passes a new terminal on; gives it back if it is for this process. From here on it has its
-    /// size: the program, which may ask for that at once, does not run yet.
+    /// Passes a new terminal on; gives it back if it is for this process.
     pub(super) fn give(&self, plan: &Plan, terminal: OwnedFd) -> Result<Option<OwnedFd>> {
-        if let Some(size) = self.size(plan) {
+        if let Stdio::Terminal(Some(size)) = plan.process.stdio {
             terminal::set_size(terminal.as_fd(), size)
                 .doing(|| "process.consoleSize".to_owned())?;
         }
         match self {
-            Self::Here => Ok(Some(terminal)),
+            Self::Here => {
+                // Before the program runs, which may ask at once.
+                fit(terminal.as_fd());
+                Ok(Some(terminal))
+            }
             Self::There(socket) => {
                 let sent = socket::send_descriptor(socket.as_fd(), NAME, terminal.as_fd());
                 sent.doing(|| "--console-socket".to_owned()).map(|()| None)
@@ -70,17 +72,12 @@ impl Console {
     }
 }
 
-impl Console {
-    /// Where this process is at a terminal, the program's is as large as that.
-    fn size(&self, plan: &Plan) -> Option<Size> {
-        let ours = match self {
-            Self::Here => terminal::size_of(descriptor::stdio()[0]).ok(),
-            Self::There(_) => None,
-        };
-        match plan.process.stdio {
-            Stdio::Terminal(asked) => ours.or(asked),
-            Stdio::Inherited | Stdio::Closed => None,
-        }
+/// Makes the program's terminal as large as this process's, if that has one.
+pub(super) fn fit(terminal: BorrowedFd<'_>) {
+    let [stdin, _, _] = descriptor::stdio();
+    if let Ok(size) = terminal::size_of(stdin) {
+        // The program may have gone meanwhile.
+        let _ = terminal::set_size(terminal, size);
     }
 }
 

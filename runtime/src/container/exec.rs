@@ -53,20 +53,20 @@ pub enum Program<'a> {
     Changed(Changes<'a>),
 }
 
-/// Executes a program in the container, and answers with its exit code: 128 and the signal if one
-/// has ended it, 0 if it is not waited for.
+/// Executes a program in the container. Answers with its exit code, 128 and the signal if one has
+/// ended it, 0 if it is not waited for; and with what it could not be given.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`]; [`Error::WrongState`] if the container is not there to be joined;
 /// [`Error::Init`] if the program cannot be executed.
-pub fn exec(root: &Root, request: &Exec<'_>) -> Result<u8> {
+pub fn exec(root: &Root, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
     let entry = root.open_entry(request.id)?;
     let target = Target::open(&entry, request.paused)?;
     add(&entry, &target, request).map_err(|error| target.blame_end(error))
 }
 
-fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<u8> {
+fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
     let bundle = &target.state.bundle;
     let process = match &request.program {
         Program::File { path, terminal } => exec::of_file(path, bundle, *terminal)?,
@@ -92,15 +92,16 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<u8> {
         None => None,
     };
     // A signal that comes from here on is for the program; one that came before, for this process.
-    let signals = foreground::signals(request.detach)?;
+    let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     let released = spawned.release()?;
-    drop(interrupt);
+    interrupt.end(signals.as_mut());
     make_sure_it_runs(&released, &plan, request.pid_file)?;
-    match signals {
-        Some(signals) => foreground::wait(&released.child, &signals, terminal),
-        None => Ok(0),
-    }
+    let code = match signals {
+        Some(signals) => foreground::wait(&released.child, &signals, terminal)?,
+        None => 0,
+    };
+    Ok((code, plan.warnings))
 }
 
 /// Clones the process into the container's cgroup or, where that can have none, to where the

@@ -70,10 +70,14 @@ impl Target {
 
     /// The cgroup that a process is born in: the container's own, or one below that.
     pub(super) fn birthplace(&self, below: Option<&str>) -> Result<OwnedFd> {
-        let Some(cgroup) = &self.cgroup else { return self.where_init_is() };
         let path = below.unwrap_or(".").trim_start_matches('/');
         let path = if path.is_empty() { "." } else { path };
         let invalid = |reason: &str| Error::invalid("--cgroup", path, reason);
+        let cgroup = match &self.cgroup {
+            Some(cgroup) => cgroup,
+            None if below.is_none() => return self.where_init_is(),
+            None => return Err(invalid("the container has no cgroup of its own any more")),
+        };
         let name = CString::new(path).map_err(|_| invalid("contains a NUL byte"))?;
         match file::open_beneath(cgroup.fd(), &name, OFlag::O_PATH | OFlag::O_DIRECTORY) {
             Err(error) if error.errno() == Errno::ENOENT => {

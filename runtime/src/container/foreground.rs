@@ -1,7 +1,7 @@
 //! A program in the foreground: this process waits for its end, passes on the signals that it gets,
 //! and what goes in and out of its terminal.
 
-use super::console::Detach;
+use super::console::{self, Detach};
 use crate::error::{Doing, Result};
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Child};
@@ -71,7 +71,7 @@ fn pass_on(signals: &Signals, child: &Child, relay: Option<&Relay>) -> sys::Resu
     while let Some(signal) = signals.next()? {
         match (signal, relay) {
             (SIGCHLD, _) => drop(process::reap_all_but(child.pid)?),
-            (SIGWINCH, Some(relay)) => relay.resize(),
+            (SIGWINCH, Some(relay)) => console::fit(relay.terminal.as_fd()),
             // From writing to whoever does not read this process's output any more.
             (SIGPIPE, _) => {}
             _ => match process::pidfd_send_signal(child.as_fd(), signal) {
@@ -86,7 +86,6 @@ fn pass_on(signals: &Signals, child: &Child, relay: Option<&Relay>) -> sys::Resu
 /// Between this process's stdio and the program's terminal.
 #[derive(Debug)]
 struct Relay {
-    stdin: BorrowedFd<'static>,
     input: File,
     output: File,
     terminal: File,
@@ -103,7 +102,6 @@ impl Relay {
         let [stdin, stdout, _] = descriptor::stdio();
         let raw = if terminal::is_terminal(stdin) { Some(Raw::set(stdin)?) } else { None };
         let relay = Self {
-            stdin,
             input: descriptor::duplicate(stdin)?.into(),
             output: descriptor::duplicate(stdout)?.into(),
             terminal: terminal.into(),
@@ -112,16 +110,9 @@ impl Relay {
             has_output: true,
             _raw: raw,
         };
-        relay.resize();
+        // It may have changed before there was anybody to hear of it.
+        console::fit(relay.terminal.as_fd());
         Ok(relay)
-    }
-
-    /// The program's terminal is as large as this process's, if that has one.
-    fn resize(&self) {
-        if let Ok(size) = terminal::size_of(self.stdin) {
-            // The program may have gone meanwhile.
-            let _ = terminal::set_size(self.terminal.as_fd(), size);
-        }
     }
 
     fn interests(&self) -> impl Iterator<Item = (BorrowedFd<'_>, Interest)> {

@@ -54,9 +54,9 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     let Created { up: Up { child, terminal }, warnings } =
         create_for(root, &request.create, request.detach)?;
     let mut removal = Removal { root, id: Some(id), child };
-    let signals = foreground::signals(request.detach)?;
+    let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
-    drop(interrupt);
+    interrupt.end(signals.as_mut());
     start(root, id)?;
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;

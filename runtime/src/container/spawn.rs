@@ -81,11 +81,12 @@ fn clone(plan: &Plan, sources: &Sources, cgroup: BorrowedFd<'_>) -> sys::Result<
     // The stub is born in the PID namespace of pause; this process only lends it the way there.
     let home = file::open(c"/proc/self/ns/pid", OFlag::O_RDONLY)?;
     namespace::setns(sources.pid_namespace()?, CloneFlags::CLONE_NEWPID)?;
-    let cloned = clone3(birth(none))?;
-    if matches!(cloned, Cloned::Parent(_)) {
+    let cloned = clone3(birth(none));
+    // After an error too: what runs then, hooks among others, is none of the pod's.
+    if !matches!(cloned, Ok(Cloned::Child)) {
         namespace::setns(home.as_fd(), CloneFlags::CLONE_NEWPID)?;
     }
-    Ok(cloned)
+    cloned
 }
 
 /// Gives the new user namespace of `pid` its ids.
@@ -138,7 +139,7 @@ impl Spawned {
                     self.go_on()?;
                 }
                 Some((ToParent::Failed(failure), pid)) => {
-                    // To be reaped, whichever of the processes it is; it may have been already.
+                    // To be reaped: PID 1 of a container cannot end before all others are.
                     let _adopted = self.adopt(pid);
                     return Err(explain(plan, &failure));
                 }

@@ -116,14 +116,18 @@ fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Res
         // A link in place of /proc or /sys would put them elsewhere, and masked paths with them
         // (CVE-2019-19921, CVE-2023-27561, CVE-2025-54867).
         let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_DIRECTORY;
-        match file::open_in_root(root, path, flags) {
-            Err(error) if error.errno() == Errno::ENOENT => {}
-            opened => return opened,
-        }
+        return match file::open_in_root(root, path, flags) {
+            // Opened again, since others may have made a link there meanwhile.
+            Err(error) if error.errno() == Errno::ENOENT => {
+                root::open_target(root, &planned.target, is_directory)
+                    .and_then(|_| file::open_in_root(root, path, flags))
+            }
+            opened => opened,
+        };
     }
     let target = root::open_target(root, &planned.target, is_directory)?;
     let on_procfs = file::filesystem_magic(target.as_fd())? == procfs::MAGIC;
-    if on_procfs && !planned.is_kernel_view() && !planned.may_cover_procfs {
+    if on_procfs && !planned.may_cover_procfs {
         return Err(Error::new("move_mount", format_args!("{path:?} is on procfs"), Errno::EPERM));
     }
     Ok(target)

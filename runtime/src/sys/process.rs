@@ -13,7 +13,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 pub(crate) use nix::sched::CloneFlags;
 
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
-pub(crate) const SIGINT: i32 = libc::SIGINT;
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 
 /// Linux 5.7. libc's constant of that name is an int, into which this bit does not fit.

@@ -1,17 +1,32 @@
 //! config.md, "POSIX-platform Hooks".
 
+use super::namespaces::{Kind, Namespaces};
 use super::{absolute_path, process};
 use crate::error::{Error, Result};
 use crate::spec::hook_kinds;
 use oci_spec::runtime::{Hook, Hooks};
 
-pub(super) fn check(hooks: &Hooks) -> Result<()> {
+pub(super) fn check(hooks: &Hooks, namespaces: &Namespaces<'_>) -> Result<()> {
     for (kind, list) in hook_kinds(hooks) {
         for (at, hook) in list.iter().enumerate() {
             one(&format!("hooks.{kind}[{at}]"), hook)?;
         }
     }
-    Ok(())
+    host_programs(hooks, namespaces)
+}
+
+/// "The value of `path` MUST resolve in the runtime namespace", while such a hook runs in that of
+/// the container: in one that others have made they choose what would run with all privileges.
+fn host_programs(hooks: &Hooks, namespaces: &Namespaces<'_>) -> Result<()> {
+    let first = hooks.create_container().iter().flatten().next();
+    match first.filter(|_| namespaces.joins(Kind::Mount)) {
+        Some(hook) => {
+            let value = format!("{:?}", hook.path().display());
+            let reason = "would be a program of the mount namespace that is joined";
+            Err(Error::invalid("hooks.createContainer[0].path", value, reason))
+        }
+        None => Ok(()),
+    }
 }
 
 fn one(field: &str, hook: &Hook) -> Result<()> {
@@ -43,6 +58,25 @@ mod tests {
         let mut hook = json!({ "path": "/bin/true", "args": ["true"], "env": ["A=b"] });
         merge(&mut hook, change.clone());
         json!({ "hooks": { kind: [{ "path": "/first" }, hook] } })
+    }
+
+    #[test]
+    fn a_program_of_the_host_is_not_looked_for_among_mounts_of_others() {
+        for kind in KINDS {
+            let namespaces = json!([{ "type": "mount", "path": "/proc/1/ns/mnt" }]);
+            let mut config = with(kind, &json!({}));
+            // Set, since a merge would take what is null away.
+            config["mounts"] = Value::Null;
+            config["hostname"] = Value::Null;
+            config["linux"] = json!({ "namespaces": namespaces });
+            if kind == "createContainer" {
+                let line = "hooks.createContainer[0].path: \"/first\": would be a program of the \
+                            mount namespace that is joined";
+                assert_refused(config, line);
+            } else {
+                assert_accepted(config);
+            }
+        }
     }
 
     #[test]

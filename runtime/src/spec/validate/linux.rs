@@ -10,6 +10,9 @@ use std::path::{Component, Path};
 /// The longest name of a file, and so of a cgroup.
 const NAME_MAX: usize = 255;
 
+/// More cgroups above each other than anybody means; the kernel itself takes any number.
+const MOST_CGROUPS: usize = 255;
+
 /// Sysctls of an IPC namespace (`ipc/ipc_sysctl.c`), beside all of `fs.mqueue`.
 const IPC_SYSCTLS: [&str; 8] = [
     "kernel/msgmax",
@@ -63,7 +66,11 @@ fn cgroups_path(path: &Path) -> Result<()> {
             Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
         }
     }
-    if names == 0 { invalid("the root cgroup is not one for a container") } else { Ok(()) }
+    match names {
+        0 => invalid("the root cgroup is not one for a container"),
+        1..=MOST_CGROUPS => Ok(()),
+        _ => invalid("has more than 255 parts"),
+    }
 }
 
 fn propagation(linux: &Linux, namespaces: &Namespaces<'_>) -> Result<()> {

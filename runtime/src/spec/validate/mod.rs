@@ -33,7 +33,7 @@ pub(super) fn check(spec: &Spec) -> Result<()> {
     name("hostname", spec.hostname().as_deref(), &namespaces)?;
     name("domainname", spec.domainname().as_deref(), &namespaces)?;
     annotations(spec)?;
-    spec.hooks().as_ref().map_or(Ok(()), hooks::check)?;
+    spec.hooks().as_ref().map_or(Ok(()), |found| hooks::check(found, &namespaces))?;
     linux::check(spec, &namespaces)
 }
 

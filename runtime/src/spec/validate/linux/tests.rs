@@ -93,6 +93,8 @@ fn a_cgroups_path_stays_where_it_is_told() {
         assert_accepted(json!({ "linux": { "cgroupsPath": good } }));
     }
     let long = format!("/{}", "x".repeat(256));
+    assert_accepted(json!({ "linux": { "cgroupsPath": "/x".repeat(255) } }));
+    let deep = "/x".repeat(256);
     for (path, reason) in [
         ("/../../../x", "must not contain .."),
         ("a/..", "must not contain .."),
@@ -100,6 +102,7 @@ fn a_cgroups_path_stays_where_it_is_told() {
         ("/a\nb", "contains a control character"),
         ("/a\0", "contains a control character"),
         (&long, "has a name of more than 255 bytes"),
+        (&deep, "has more than 255 parts"),
     ] {
         let line = format!("linux.cgroupsPath: {path:?}: {reason}");
         assert_refused(json!({ "linux": { "cgroupsPath": path } }), &line);
