@@ -35,7 +35,7 @@ impl Cgroup {
     pub(crate) fn members(&self) -> Result<Members<'_>> {
         let mut members = Members { cgroup: self, living: Vec::new() };
         if self.is_populated()? {
-            members.look()?;
+            members.list()?;
         }
         Ok(members)
     }
@@ -51,14 +51,18 @@ impl Members<'_> {
     pub(crate) fn wait_until_over(&mut self, deadline: Instant) -> Result<bool> {
         let doing = || self.cgroup.doing("watching cgroup.events");
         let Some(events) = Events::open(self.cgroup.fd()).doing(doing)? else { return Ok(true) };
-        while events.read().doing(doing)?.populated && !self.are_over()? {
+        while events.read().doing(doing)?.populated {
+            let pidfds = self.living.iter().map(|(_, pidfd)| pidfd.as_fd());
+            let until = deadline.min(Instant::now() + LOOK_AGAIN);
+            // Mostly all is told now, and nobody need be looked for.
+            poll::changed_or_ended(events.as_fd(), pidfds, until)
+                .doing(|| self.cgroup.doing("watching its processes"))?;
+            if !events.read().doing(doing)?.populated || self.are_over()? {
+                break;
+            }
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            let pidfds = self.living.iter().map(|(_, pidfd)| pidfd.as_fd());
-            let until = deadline.min(Instant::now() + LOOK_AGAIN);
-            poll::changed_or_ended(events.as_fd(), pidfds, until)
-                .doing(|| self.cgroup.doing("watching its processes"))?;
         }
         Ok(true)
     }
@@ -75,6 +79,13 @@ impl Members<'_> {
 
     /// Looks who is there; whether nobody does anything any more.
     fn look(&mut self) -> Result<bool> {
+        let all_are_known = self.list()?;
+        self.living.retain(|(pid, pidfd)| !is_over(*pid, pidfd));
+        Ok(all_are_known && self.living.is_empty())
+    }
+
+    /// Adds who is there; false if not all could be added.
+    fn list(&mut self) -> Result<bool> {
         let mut all_are_known = true;
         for pid in self.cgroup.processes()? {
             if self.living.iter().any(|(known, _)| *known == pid) {
@@ -93,8 +104,7 @@ impl Members<'_> {
                 }
             }
         }
-        self.living.retain(|(pid, pidfd)| !is_over(*pid, pidfd));
-        Ok(all_are_known && self.living.is_empty())
+        Ok(all_are_known)
     }
 }
 
