@@ -58,8 +58,8 @@ pub enum Error {
         source: sys::Error,
     },
 
-    /// The process that was to become the container's ended before it could say why.
-    #[error("container init ended while it was set up: {0}")]
+    /// The process that was to become the container's ended and did not say why.
+    #[error("container init ended before its program was executed: {0}")]
     InitEnded(String),
 
     /// A hook failed: which, how, and the end of what it said.
