@@ -121,7 +121,11 @@ impl Spawned {
                     hooks.map_or(Ok(()), |hooks| hooks.run(pid, interrupt))?;
                     self.go_on()?;
                 }
-                Some((ToParent::Sibling(pidfd), _)) => self.sibling = Some(pidfd),
+                Some((ToParent::Sibling(pidfd), maker)) => {
+                    // It may have been heard of already, from itself.
+                    let is_new = self.children.iter().any(|child| child.pid == maker);
+                    self.sibling = is_new.then_some(pidfd);
+                }
                 Some((ToParent::Ready, pid)) => {
                     self.adopt(pid)?;
                     return Ok(pid);
