@@ -3,7 +3,7 @@
 
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Plan, Stdio};
-use crate::sys::{socket, terminal};
+use crate::sys::{descriptor, socket, terminal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -59,7 +59,14 @@ impl Console {
                 .doing(|| "process.consoleSize".to_owned())?;
         }
         match self {
-            Self::Here => Ok(Some(terminal)),
+            Self::Here => {
+                // Before the program looks. Later changes are passed on as they come.
+                if let Ok(size) = terminal::size_of(descriptor::stdio()[0]) {
+                    // One without a size is no less a terminal.
+                    let _ = terminal::set_size(terminal.as_fd(), size);
+                }
+                Ok(Some(terminal))
+            }
             Self::There(socket) => {
                 let sent = socket::send_descriptor(socket.as_fd(), NAME, terminal.as_fd());
                 sent.doing(|| "--console-socket".to_owned()).map(|()| None)
