@@ -84,7 +84,7 @@ impl Error {
 
     /// An [`Error::Init`] of a process that ended before it could say why.
     pub(crate) fn init_ended(how: &str) -> Self {
-        let step = format!("container init ended while it was set up: {how}");
+        let step = format!("container init ended before its program was executed: {how}");
         Self::Init { step, source: None }
     }
 

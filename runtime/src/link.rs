@@ -23,7 +23,7 @@
 
 use crate::sys::program::{Ended, How, Tail};
 use crate::sys::{self, file, socket};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What a process on its way to be the container's says to its parent.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ pub(crate) enum ToParent {
     /// This process has a seccomp filter now, and its descriptor of that number is where the agent
     /// is notified. It stays open until the parent has passed it on and says `Continue`.
     Listener(i32),
+    /// This process has cloned the one that becomes the container's, and ends: a pidfd of that
+    /// one, which its parent would not know of if it ended without a word.
+    Sibling(OwnedFd),
     /// All is done but what `start` asks for.
     Ready,
     /// A step failed, and this process ends.
@@ -164,6 +167,7 @@ const HOOKS: u8 = 7;
 const HOOK_FAILED: u8 = 8;
 const MAP_IDS: u8 = 9;
 const LISTENER: u8 = 10;
+const SIBLING: u8 = 11;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -183,16 +187,23 @@ impl ToParent {
                 // not know of it yet.
                 return file::write(socket, &packet[..HEADER]);
             }
+            Self::Sibling(pidfd) => {
+                // Not by number: to be asked for it, this process would have to wait for its
+                // parent beside its sibling, and either could take the other's answer.
+                return socket::send_with_descriptor(socket, &[SIBLING; HEADER], pidfd.as_fd());
+            }
             Self::Failed(failure) => failure.encode(&mut packet),
             Self::HookFailed(failure) => failure.encode(&mut packet),
         };
         socket::send(socket, &packet[..len])
     }
 
-    /// The next packet and the process that sent it; `None` when the other side is gone.
+    /// The next packet and the process that sent it; `None` when the other side is gone. It is an
+    /// error (`ECONNRESET`) if that has left something unread that was sent to it.
     pub(crate) fn receive(socket: BorrowedFd<'_>) -> sys::Result<Option<(Self, i32)>> {
         let mut packet = [0; PACKET];
-        let (len, pid) = socket::recv_from_process(socket, &mut packet)?;
+        let socket::FromProcess { len, pid, descriptor } =
+            socket::recv_from_process(socket, &mut packet)?;
         let number = [packet[4], packet[5], packet[6], packet[7]];
         let said = match packet[0] {
             READY if len == HEADER => Some(Self::Ready),
@@ -200,6 +211,7 @@ impl ToParent {
             HOOKS if len == HEADER => Some(Self::Hooks),
             TERMINAL if len == HEADER => Some(Self::Terminal(i32::from_le_bytes(number))),
             LISTENER if len == HEADER => Some(Self::Listener(i32::from_le_bytes(number))),
+            SIBLING => descriptor.map(Self::Sibling),
             FAILED => Failure::decode(&packet[..len]).map(Self::Failed),
             HOOK_FAILED => HookFailure::decode(&packet[..len]).map(Self::HookFailed),
             _ => None,
@@ -335,6 +347,34 @@ mod tests {
             assert_eq!((failure.step, failure.item, failure.ended.how), (step, 3, how));
             assert_eq!(failure.ended.said.as_bytes(), said.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_sibling_arrives_as_a_descriptor_of_this_process() {
+        let (here, there) = socket::pair().unwrap();
+        let (mark, marked) = socket::pair().unwrap();
+        ToParent::Sibling(marked).send(there.as_fd()).unwrap();
+        let (packet, _) = ToParent::receive(here.as_fd()).unwrap().unwrap();
+        let ToParent::Sibling(marked) = packet else { panic!("{packet:?}") };
+        ToInit::Go.send(marked.as_fd()).unwrap();
+        assert_eq!(ToInit::receive(mark.as_fd()).unwrap(), Some(ToInit::Go));
+    }
+
+    #[test]
+    fn a_peer_that_has_not_read_all_is_an_error_after_its_last_word() {
+        let (here, there) = socket::pair().unwrap();
+        ToInit::Go.send(here.as_fd()).unwrap();
+        ToParent::Ready.send(there.as_fd()).unwrap();
+        drop(there);
+        let packet = ToParent::receive(here.as_fd()).unwrap();
+        assert!(matches!(packet, Some((ToParent::Ready, _))), "{packet:?}");
+        // The kernel has said so before, and says so once.
+        assert!(ToParent::receive(here.as_fd()).unwrap().is_none());
+        let (here, there) = socket::pair().unwrap();
+        ToInit::Go.send(here.as_fd()).unwrap();
+        drop(there);
+        let error = ToParent::receive(here.as_fd()).unwrap_err();
+        assert_eq!(error.errno(), sys::Errno::ECONNRESET);
     }
 
     #[test]

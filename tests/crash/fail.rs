@@ -30,8 +30,15 @@ fn each_call_fails(operation: Operation) -> Result<()> {
 fn is_all_or_nothing(stage: &Stage, call: &Call, traced: Traced) -> Result<()> {
     let mut output = traced.output;
     if output.status.success() {
+        if stage.creates() && call.is_at_the_gate() && stage.status()?.as_deref() == Some("stopped")
+        {
+            return start_says_so(stage);
+        }
         return has_status(stage, stage.status_after());
     }
+    // Nothing can be reaped when that very call fails.
+    let is_reaped = call.name == "waitid" || traced.unreaped.is_empty();
+    ensure!(is_reaped, "not reaped: {:?}", traced.unreaped);
     if MEMORY.contains(&call.name) {
         return Ok(());
     }
@@ -41,11 +48,20 @@ fn is_all_or_nothing(stage: &Stage, call: &Call, traced: Traced) -> Result<()> {
     // As other runtimes: what a program hardly ends with itself, and what a shell says.
     let code = output.status.code().filter(|code| [1, 126, 127, 255].contains(code));
     output.refused_with(code.context("its exit code")?)?;
-    if call.name == "recvmsg" && stage.operation == Operation::Start {
+    if call.name == "recvmsg" && call.process == 0 && stage.operation == Operation::Start {
         // The answer to a Go that was sent: whether it runs is for `state` to say.
         return Ok(());
     }
     stage.status_before().map_or(Ok(()), |status| has_status(stage, status))
+}
+
+/// Init has failed after its creator had said that it exists: nobody was left to tell.
+fn start_says_so(stage: &Stage) -> Result<()> {
+    let message = stage.root.run(&["start", &stage.id])?.refused()?;
+    let is_clear = message.starts_with("cannot start a container that has stopped")
+        || message.starts_with("container init ended");
+    ensure!(is_clear, "{message}");
+    Ok(())
 }
 
 fn has_status(stage: &Stage, expected: Option<&str>) -> Result<()> {
@@ -73,6 +89,11 @@ fn sandbox_create_succeeds_or_leaves_nothing() -> Result<()> {
 #[test]
 fn start_succeeds_or_changes_nothing() -> Result<()> {
     each_call_fails(Operation::Start)
+}
+
+#[test]
+fn start_says_why_init_cannot_execute() -> Result<()> {
+    each_call_fails(Operation::StartWithInit)
 }
 
 #[test]

@@ -33,6 +33,7 @@ fn the_caller_killed(operation: Operation) -> Result<()> {
                 return is_cleared(&stage, traced, count % 8 == 0);
             }
             // It was a process that the program had cloned: it says so, and takes everything back.
+            anyhow::ensure!(traced.unreaped.is_empty(), "not reaped: {:?}", traced.unreaped);
             traced.output.refused()?;
             anyhow::ensure!(stage.status()?.is_none(), "it is still there");
             stage.clear()
@@ -68,6 +69,11 @@ fn builder_and_init_killed_half_way_leave_nothing() -> Result<()> {
 #[test]
 fn start_killed_leaves_what_delete_removes() -> Result<()> {
     the_program_killed(Operation::Start)
+}
+
+#[test]
+fn init_killed_on_its_way_to_exec_leaves_what_delete_removes() -> Result<()> {
+    the_caller_killed(Operation::StartWithInit)
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) enum Operation {
     CreateInSandbox,
     Start,
     Exec,
+    /// Init is disturbed as well, from the gate to the execution of its program.
+    StartWithInit,
     /// In the foreground, to the end.
     Run,
     Kill,
@@ -62,7 +64,7 @@ impl Stage {
             Operation::CreateInSandbox => {
                 vec!["create", "--bundle", bundle, "--sandbox", &self.pod, &self.id]
             }
-            Operation::Start => vec!["start", &self.id],
+            Operation::Start | Operation::StartWithInit => vec!["start", &self.id],
             Operation::Exec => vec!["exec", &self.id, "true"],
             Operation::Run => vec!["run", "--bundle", bundle, &self.id],
             Operation::Kill => vec!["kill", &self.id, "KILL"],
@@ -74,8 +76,8 @@ impl Stage {
         })
     }
 
-    /// Makes what the operation is about.
-    fn prepare(&self) -> Result<()> {
+    /// Makes what the operation is about; answers with who is disturbed as well.
+    fn prepare(&self) -> Result<Option<i32>> {
         match self.operation {
             Operation::Create | Operation::Run | Operation::SandboxCreate => {}
             Operation::CreateInSandbox | Operation::SandboxStop | Operation::SandboxDelete => {
@@ -84,17 +86,20 @@ impl Stage {
             Operation::Start => {
                 self.root.create("c", &self.bundle)?;
             }
+            Operation::StartWithInit => {
+                return Ok(Some(self.root.create("c", &self.bundle)?.pid()));
+            }
             Operation::Exec | Operation::Kill | Operation::Stop | Operation::Delete => {
                 self.root.start_container("c", &self.bundle)?;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Prepares, and does the operation with a fault.
     pub(crate) fn disturbed(&self, fault: Fault) -> Result<Traced> {
-        self.prepare()?;
-        self.root.trace(&self.command()?, fault)
+        let beside = self.prepare()?;
+        self.root.trace_with(&self.command()?, beside, fault)
     }
 
     /// What the status must be when the operation has failed, if that is certain.
@@ -104,6 +109,8 @@ impl Stage {
             Operation::Run => None,
             _ if self.creates() => Some(None),
             Operation::Start => Some(Some("created")),
+            // Or stopped: whoever waited at the gate may have failed.
+            Operation::StartWithInit => None,
             Operation::Exec => Some(Some("running")),
             // What has been killed does not come back.
             _ => None,
@@ -114,7 +121,10 @@ impl Stage {
     pub(crate) fn status_after(&self) -> Option<&'static str> {
         match self.operation {
             Operation::Create | Operation::CreateInSandbox => Some("created"),
-            Operation::Start | Operation::Exec | Operation::SandboxCreate => Some("running"),
+            Operation::Start
+            | Operation::StartWithInit
+            | Operation::Exec
+            | Operation::SandboxCreate => Some("running"),
             Operation::Kill | Operation::Stop | Operation::SandboxStop => Some("stopped"),
             Operation::Run | Operation::Delete | Operation::SandboxDelete => None,
         }

@@ -1,7 +1,7 @@
 //! What another container does at the right moment.
 
 use crate::exec::attacker;
-use crate::{gone, is_untouched, outside};
+use crate::{gone, is_untouched, outside, without_dev};
 use anyhow::Result;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs;
@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use tests::{Bundle, Root, is_long};
+use tests::{Bundle, ConsoleSocket, Root, is_long};
 
 fn times() -> usize {
     if is_long() { 2000 } else { 100 }
@@ -64,22 +64,20 @@ fn raced(
 fn cve_2021_30465_a_mount_does_not_follow_a_link_that_was_exchanged() -> Result<()> {
     let root = Root::new()?;
     let outside = outside(&root)?;
-    let canary = outside.join("canary").to_string_lossy().into_owned();
+    // What is mounted takes its files from the directory that it covers: one of the host, if the
+    // link that is there at times is followed.
     let bundle = |volume: &str| {
-        let script = format!("cat /data/place/{canary} /tmp/{canary} 2>/dev/null; true");
         Ok(root
-            .shell(&script)?
+            .shell("cat /data/place/canary /data/link/canary 2>/dev/null; true")?
+            .with("/root/readonly", false)
             .with_mount("bind", volume, "/data", &["rbind"])
-            .with_mount("tmpfs", "tmpfs", "/data/place", &["size=64k"])
-            .with_mount("bind", &format!("{volume}/place"), "/tmp", &["rbind"]))
+            .with_mount("tmpfs", "tmpfs", "/data/place", &["size=64k", "tmpcopyup"]))
     };
-    // The source of a mount is the host's to choose, and a link there is followed; it must not be
-    // one that this container has made its own.
     let judge = |said: &str| {
         anyhow::ensure!(!said.contains("secret"), "the host shows");
         Ok(())
     };
-    raced(&root, Path::new("/nowhere"), bundle, judge)?;
+    raced(&root, &outside, bundle, judge)?;
     is_untouched(&root)
 }
 
@@ -97,6 +95,46 @@ fn cve_2024_45310_a_missing_place_is_not_made_behind_an_exchanged_link() -> Resu
             .with_mount("tmpfs", "tmpfs", "/data/place/made", &[]))
     };
     raced(&root, &outside, bundle, |_| Ok(()))?;
+    is_untouched(&root)
+}
+
+#[test]
+fn cve_2025_52565_the_console_is_a_terminal_whoever_exchanges_its_directory() -> Result<()> {
+    let root = Root::new()?;
+    let outside = outside(&root)?;
+    // A /dev that is shared with others, who exchange the place of devpts for links to a file.
+    let dev = root.file("dev");
+    let (pts, links) = (dev.join("pts"), dev.join("links"));
+    fs::create_dir_all(&pts)?;
+    fs::create_dir(&links)?;
+    for number in 0..20 {
+        symlink("/secrets/canary", links.join(number.to_string()))?;
+    }
+    let bundle = without_dev(root.shell("cat /dev/console; true")?)
+        .with("/process/terminal", true)
+        .with_mount("bind", &outside.to_string_lossy(), "/secrets", &["bind"])
+        .with_mount("bind", &dev.to_string_lossy(), "/dev", &["bind"])
+        .with_mount("devpts", "devpts", "/dev/pts", &["newinstance", "ptmxmode=0666"]);
+    let said = while_exchanged(&pts, &links, || {
+        let mut said = String::new();
+        for number in 0..times() {
+            // One each: a create that fails may have connected.
+            let socket = ConsoleSocket::listen(root.file(&format!("console-{number}")))?;
+            let options = ["--console-socket", socket.path()?];
+            let Ok(container) = root.create_with("c", &bundle, &options) else {
+                root.run(&["delete", "--force", &root.id("c")])?;
+                continue;
+            };
+            let (mut terminal, _) = socket.receive()?;
+            // Typed ahead, which ends what reads from a terminal.
+            terminal.types("end\n\u{4}")?;
+            container.run(&["start"], &[])?;
+            said.push_str(&terminal.shows("\n")?);
+            gone(&container)?;
+        }
+        Ok(said)
+    })?;
+    anyhow::ensure!(!said.contains("secret"), "the console is a file: {said}");
     is_untouched(&root)
 }
 

@@ -70,9 +70,7 @@ pub struct Call {
 }
 
 /// No kernel lets these fail in such a way, and the standard library does not go on if they do.
-const NEVER: [&str; 15] = [
-    // To a number that is open, as init does it at the gate, it needs nothing new.
-    "dup3",
+const NEVER: [&str; 14] = [
     "rt_sigaction",
     "getrandom",
     "exit_group",
@@ -91,14 +89,17 @@ const NEVER: [&str; 15] = [
 
 impl Call {
     /// Whether the call is one of those, or that by which the standard library looks at descriptors
-    /// 0 to 2 before `main`. Once its creator has said that it exists, init has nobody to tell that
-    /// it cannot receive or accept: it ends, and `start` says so.
+    /// 0 to 2 before `main`.
     #[must_use]
     pub fn never_fails(&self) -> bool {
-        NEVER.contains(&self.name)
-            || self.name == "accept4"
-            || (self.name == "recvfrom" && self.process > 0)
-            || (self.name == "poll" && self.arguments[1] == 3)
+        NEVER.contains(&self.name) || (self.name == "poll" && self.arguments[1] == 3)
+    }
+
+    /// Whether a process makes it that waits at its gate, or is about to: its creator has said
+    /// that it exists.
+    #[must_use]
+    pub fn is_at_the_gate(&self) -> bool {
+        self.process > 0 && ["recvfrom", "accept4", "dup3"].contains(&self.name)
     }
 }
 
@@ -117,6 +118,8 @@ pub struct Traced {
     pub calls: Vec<Call>,
     /// The processes that live on.
     pub alive: Vec<i32>,
+    /// Those that have ended, and that the program has left to others to be reaped.
+    pub unreaped: Vec<i32>,
 }
 
 impl Traced {
@@ -164,7 +167,8 @@ pub(crate) fn run(
     });
     let (in_time, (running, ended)) = outcome?;
     let output = running.finish_as(ended.status)?;
-    let traced = Traced { output, calls: ended.calls, alive: ended.alive };
+    let traced =
+        Traced { output, calls: ended.calls, alive: ended.alive, unreaped: ended.unreaped };
     let last: Vec<_> = traced.calls.iter().rev().take(8).map(Call::to_string).collect();
     let call = traced.call(fault);
     ensure!(in_time, "no end after {DEADLINE:?}, with {fault}, {call:?}; the last: {last:?}");

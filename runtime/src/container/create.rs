@@ -181,19 +181,20 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
             None => Ok(None),
         })
         .map_err(|error| grant::blame_memory(error, birthplace))?;
-    let released = spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
+    spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
-        released.wait_for_program(plan, ready)?;
+        spawned.wait_for_program(plan, ready)?;
         prepared.state.phase = Phase::Started;
         prepared.state.save(entry)?;
     }
+    let child = spawned.keep()?;
     // From here on it exists, and is `delete`'s to remove.
     let _group = leaf.map(NewCgroup::keep);
     let _group = cgroup.keep();
     poststop.disarm();
     reserved.keep();
-    Ok(Up { child: released.child, terminal })
+    Ok(Up { child, terminal })
 }
 
 /// What init is given by its parent once it has done its own part, and what is written of it. The

@@ -7,14 +7,14 @@ use super::existing::{Paused, Target};
 use super::foreground;
 use super::interrupt::Interrupt;
 use super::root::{Entry, Root};
-use super::spawn::{Released, Spawned, spawn};
+use super::spawn::{Spawned, spawn};
 use super::state::Status;
 use super::{filter, grant, pidfile};
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::{Facts, Plan};
 use crate::spec::exec::{self, Changes};
-use crate::sys::{Errno, process};
+use crate::sys::Errno;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -94,11 +94,15 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<St
     // A signal that comes from here on is for the program; one that came before, for this process.
     let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
-    let released = spawned.release()?;
+    spawned.release()?;
     interrupt.end(signals.as_mut());
-    make_sure_it_runs(&released, &plan, request.pid_file)?;
+    spawned.wait_for_exec(&plan)?;
+    if let Some(path) = request.pid_file {
+        pidfile::write(path, pid)?;
+    }
+    let child = spawned.keep()?;
     let code = match signals {
-        Some(signals) => foreground::wait(&released.child, &signals, terminal)?,
+        Some(signals) => foreground::wait(&child, &signals, terminal)?,
         None => 0,
     };
     Ok((code, plan.warnings))
@@ -119,18 +123,4 @@ fn birth(plan: &Plan, sources: &Sources, target: &Target, below: Option<&str>) -
 /// A cgroup with controllers for the groups in it, one with threads of others, or one that is gone.
 fn has_no_room(errno: Errno) -> bool {
     matches!(errno, Errno::EBUSY | Errno::EOPNOTSUPP | Errno::ENOENT | Errno::ENODEV)
-}
-
-fn make_sure_it_runs(released: &Released, plan: &Plan, pid_file: Option<&Path>) -> Result<()> {
-    let child = &released.child;
-    let running = released.wait_for_exec(plan).and_then(|()| match pid_file {
-        Some(path) => pidfile::write(path, child.pid),
-        None => Ok(()),
-    });
-    if running.is_err() {
-        // It may have ended already.
-        let _ = process::pidfd_send_signal(child.as_fd(), process::SIGKILL);
-        let _ = process::wait(child.as_fd());
-    }
-    running
 }

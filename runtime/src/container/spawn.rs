@@ -6,7 +6,7 @@ use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
 use crate::error::{Doing, Error, Result};
 use crate::init::{Init, Sources, write_maps};
-use crate::link::{ToInit, ToParent};
+use crate::link::{Failure, HookFailure, ToInit, ToParent};
 use crate::plan::{Plan, Shape, User};
 use crate::sys::file::{self, Kept, OFlag};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// How long a program that tells when it runs may take from its execution to that.
 const READY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process on its way to be the container's. Dropped before it is [`release`](Self::release)d, it
-/// is killed and reaped.
+/// A process on its way to be the container's. Dropped, and not [kept](Self::keep), it is killed and
+/// reaped.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Spawned {
@@ -27,17 +27,12 @@ pub(super) struct Spawned {
     /// What is to be reaped: the process that was cloned, which is init itself, or the builder or
     /// stub that makes it.
     children: Vec<Child>,
+    /// The process that the builder or stub has made, as long as nothing has come from it.
+    sibling: Option<OwnedFd>,
     /// The other end of the program's terminal.
     terminal: Option<OwnedFd>,
     /// Whoever is notified by its seccomp filter.
     agent: Option<Agent>,
-}
-
-/// A process that lives without this one, and the rest of the link to it.
-#[derive(Debug)]
-pub(super) struct Released {
-    link: OwnedFd,
-    pub(super) child: Child,
 }
 
 /// Clones the first process of the container into its cgroup, and leaves the plan to it.
@@ -53,7 +48,8 @@ pub(super) fn spawn(
     let cloned = clone(plan, sources, cgroup).doing(|| "cloning the first process".to_owned())?;
     match cloned {
         Cloned::Parent(first) => {
-            Ok(Spawned { link: Some(ours), children: vec![first], terminal: None, agent: None })
+            let children = vec![first];
+            Ok(Spawned { link: Some(ours), children, sibling: None, terminal: None, agent: None })
         }
         Cloned::Child => Init::new(plan, sources, &theirs, gate).run(&mut keep),
     }
@@ -126,6 +122,11 @@ impl Spawned {
                     hooks.map_or(Ok(()), |hooks| hooks.run(pid, interrupt))?;
                     self.go_on()?;
                 }
+                Some((ToParent::Sibling(pidfd), maker)) => {
+                    // It may have been heard of already, from itself.
+                    let is_new = self.children.iter().any(|child| child.pid == maker);
+                    self.sibling = is_new.then_some(pidfd);
+                }
                 Some((ToParent::Ready, pid)) => {
                     self.adopt(pid)?;
                     return Ok(pid);
@@ -173,7 +174,11 @@ impl Spawned {
         if ready[1] {
             return Err(Interrupt::error());
         }
-        ToParent::receive(link).doing(doing)
+        match ToParent::receive(link) {
+            // Ended with an answer of ours unread.
+            Err(error) if error.errno() == Errno::ECONNRESET => Ok(None),
+            received => received.doing(doing),
+        }
     }
 
     /// A copy of a descriptor of the process `pid`, which is on its way to be the container's.
@@ -199,50 +204,26 @@ impl Spawned {
             return Ok(());
         }
         let doing = || format!("init {pid}");
-        let pidfd = process::pidfd_open(pid).doing(doing)?;
+        let pidfd = match self.sibling.take() {
+            Some(sibling) => sibling,
+            None => process::pidfd_open(pid).doing(doing)?,
+        };
         self.children.push(Child { pid, pidfd });
         let maker = self.children.swap_remove(0);
         process::wait(maker.as_fd()).doing(doing).map(drop)
     }
 
-    /// Tells init that the container exists. From here on it lives without this process.
-    pub(super) fn release(mut self) -> Result<Released> {
-        self.tell(ToInit::Created)?;
-        let closed = || Error::init_ended("the link was closed");
-        let child = self.children.pop().ok_or_else(closed)?;
-        self.link.take().map(|link| Released { link, child }).ok_or_else(closed)
+    /// Tells init that the container exists: it may go on when this process is gone.
+    pub(super) fn release(&mut self) -> Result<()> {
+        self.tell(ToInit::Created)
     }
 
-    fn link(&self) -> Result<BorrowedFd<'_>> {
-        let closed = || Error::init_ended("the link was closed");
-        self.link.as_ref().map(AsFd::as_fd).ok_or_else(closed)
-    }
-
-    fn how_it_ended(&mut self) -> Result<String> {
-        let Some(child) = self.children.pop() else { return Ok("unseen".to_owned()) };
-        let status = process::wait(child.as_fd()).doing(|| "init".to_owned())?;
-        Ok(process::describe(status))
-    }
-}
-
-impl Released {
     /// For a process without a gate: waits until the program is executed.
     pub(super) fn wait_for_exec(&self, plan: &Plan) -> Result<()> {
-        match ToParent::receive(self.link.as_fd()).doing(|| "the link to init".to_owned())? {
-            Some((ToParent::Failed(failure), _)) => Err(explain(plan, &failure)),
-            Some((ToParent::HookFailed(failure), _)) => {
-                Err(hooks::explain(Some(&plan.hooks), &failure))
-            }
-            // An end of file: the link was closed by exec.
-            Some((
-                ToParent::MapIds
-                | ToParent::Terminal(_)
-                | ToParent::Listener(_)
-                | ToParent::Hooks
-                | ToParent::Ready,
-                _,
-            ))
-            | None => Ok(()),
+        match last_word(self.link()?, "the link to init")? {
+            LastWord::Failed(failure) => Err(explain(plan, &failure)),
+            LastWord::HookFailed(failure) => Err(hooks::explain(Some(&plan.hooks), &failure)),
+            LastWord::Executed => Ok(()),
         }
     }
 
@@ -260,15 +241,72 @@ impl Released {
             _ => Ok(()),
         }
     }
+
+    /// Lets the process live without this one.
+    pub(super) fn keep(mut self) -> Result<Child> {
+        self.children.pop().ok_or_else(|| Error::init_ended("unseen"))
+    }
+
+    fn link(&self) -> Result<BorrowedFd<'_>> {
+        let closed = || Error::init_ended("the link was closed");
+        self.link.as_ref().map(AsFd::as_fd).ok_or_else(closed)
+    }
+
+    fn how_it_ended(&mut self) -> Result<String> {
+        let child = || self.children.pop().map(|child| child.pidfd);
+        let Some(pidfd) = self.sibling.take().or_else(child) else {
+            return Ok("unseen".to_owned());
+        };
+        let status = process::wait(pidfd.as_fd()).doing(|| "init".to_owned())?;
+        Ok(process::describe(status))
+    }
+}
+
+/// What came of a process that was told to execute its program.
+#[derive(Debug)]
+pub(super) enum LastWord {
+    Executed,
+    Failed(Failure),
+    HookFailed(Box<HookFailure>),
+}
+
+/// Waits until a process that was told to execute its program has done so: its end of `link` is
+/// closed by that.
+pub(super) fn last_word(link: BorrowedFd<'_>, name: &str) -> Result<LastWord> {
+    loop {
+        match ToParent::receive(link) {
+            Ok(Some((ToParent::Failed(failure), _))) => return Ok(LastWord::Failed(failure)),
+            Ok(Some((ToParent::HookFailed(failure), _))) => {
+                return Ok(LastWord::HookFailed(Box::new(failure)));
+            }
+            Ok(None) => return Ok(LastWord::Executed),
+            // It has not even read what it was told.
+            Err(error) if error.errno() == Errno::ECONNRESET => {
+                return Err(Error::init_ended("it has not answered"));
+            }
+            Err(error) => return Err(error).doing(|| name.to_owned()),
+            // Said before it was told.
+            Ok(Some((
+                ToParent::MapIds
+                | ToParent::Terminal(_)
+                | ToParent::Listener(_)
+                | ToParent::Hooks
+                | ToParent::Sibling(_)
+                | ToParent::Ready,
+                _,
+            ))) => {}
+        }
+    }
 }
 
 impl Drop for Spawned {
     fn drop(&mut self) {
         self.link = None;
-        for child in &self.children {
+        let sibling = self.sibling.as_ref().map(AsFd::as_fd);
+        for child in self.children.iter().map(AsFd::as_fd).chain(sibling) {
             // It may have ended already.
-            let _ = process::pidfd_send_signal(child.as_fd(), process::SIGKILL);
-            let _ = process::wait(child.as_fd());
+            let _ = process::pidfd_send_signal(child, process::SIGKILL);
+            let _ = process::wait(child);
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::explain::explain_exec;
 use super::root::Root;
+use super::spawn::{LastWord, last_word};
 use super::state::{Phase, State, Status, own_cgroup};
 use super::{gate, hooks};
 use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Result};
-use crate::link::{ToInit, ToParent};
-use std::os::fd::AsFd;
+use crate::link::ToInit;
+use crate::sys::Errno;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// How long the kernel may take to end a container whose hook failed.
@@ -37,32 +39,39 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let doing = || format!("starting {id}");
     let stopped = || Error::WrongState(format!("cannot start a container that has stopped: {id}"));
     let init = gate::connect(&locked.entry)?.ok_or_else(stopped)?;
-    ToInit::Go.send(init.as_fd()).doing(doing)?;
-    // An end of file: the connection was closed by exec.
-    let answer = ToParent::receive(init.as_fd()).doing(doing)?;
-    // It has happened, and cannot be taken back: that nobody waits at the gate says so, too.
-    state.phase = Phase::Started;
-    let _noted = state.save(&locked.entry).and_then(|()| gate::remove(&locked.entry));
-    match answer {
-        Some((ToParent::Failed(failure), _)) => return Err(explain_exec(&failure)),
-        Some((ToParent::HookFailed(failure), _)) => {
-            return Err(hooks::explain(hooks.as_ref(), &failure));
-        }
-        Some((
-            ToParent::MapIds
-            | ToParent::Terminal(_)
-            | ToParent::Listener(_)
-            | ToParent::Hooks
-            | ToParent::Ready,
-            _,
-        ))
-        | None => {}
+    let word = go(init.as_fd(), &doing());
+    if matches!(word, Ok(_) | Err(Error::Init { source: None, .. })) {
+        // It has happened, and cannot be taken back: that nobody waits at the gate says so, too.
+        state.phase = Phase::Started;
+        let _noted = state.save(&locked.entry).and_then(|()| gate::remove(&locked.entry));
+    }
+    match word? {
+        LastWord::Failed(failure) => return Err(explain_exec(&failure)),
+        LastWord::HookFailed(failure) => return Err(hooks::explain(hooks.as_ref(), &failure)),
+        LastWord::Executed => {}
     }
     let Some(hooks) = hooks else { return Ok(()) };
     hooks::poststart(&hooks, &state).inspect_err(|_| {
         // runtime.md, "Lifecycle": it must not go on. What there is to say is about the hook.
         let _stopped = cgroup.as_ref().map_or(Ok(()), end);
     })
+}
+
+/// Tells init to execute the program, and waits until it has.
+fn go(init: BorrowedFd<'_>, doing: &str) -> Result<LastWord> {
+    match ToInit::Go.send(init) {
+        // It ends just now: what it has to say is there to be read.
+        Err(error) if matches!(error.errno(), Errno::EPIPE | Errno::ECONNRESET) => {
+            match last_word(init, doing)? {
+                LastWord::Executed => Err(Error::init_ended("it has not answered")),
+                word => Ok(word),
+            }
+        }
+        sent => {
+            sent.doing(|| doing.to_owned())?;
+            last_word(init, doing)
+        }
+    }
 }
 
 fn end(cgroup: &Cgroup) -> Result<()> {

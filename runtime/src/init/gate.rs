@@ -4,7 +4,7 @@ use super::Init;
 use crate::link::{ToInit, ToParent};
 use crate::plan::Stdio;
 use crate::sys::{Result, file, process, socket};
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 /// Tells the parent that all is done, and waits: first until the state says so too,
 /// then for `start`.
@@ -18,12 +18,24 @@ pub(super) fn wait(init: &Init<'_>) -> Result<()> {
     // The creator may now end, and its end of the link with it: nothing is read from it any more.
     loop {
         let start = socket::accept(gate.as_fd())?;
-        // End of file: somebody only wanted to know whether anybody still waits here.
-        if ToInit::receive(start.as_fd())? == Some(ToInit::Go) {
-            // Whoever waits for an answer now is behind the descriptor that the link had.
-            return file::replace(init.link.as_fd(), start.as_fd());
+        match pass(init, &start) {
+            Ok(true) => return Ok(()),
+            // End of file: somebody only wanted to know whether anybody still waits here.
+            Ok(false) => {}
+            // The link leads nowhere any more.
+            Err(error) => init.fail(error, start.as_fd()),
         }
     }
+}
+
+/// Whether the one who has connected wants the program to be executed. If so, it is behind the
+/// descriptor that the link had: it waits for an answer.
+fn pass(init: &Init<'_>, start: &OwnedFd) -> Result<bool> {
+    let goes = ToInit::receive(start.as_fd())? == Some(ToInit::Go);
+    if goes {
+        file::replace(init.link.as_fd(), start.as_fd())?;
+    }
+    Ok(goes)
 }
 
 /// The first descriptor after stdin, stdout and stderr.

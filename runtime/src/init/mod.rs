@@ -27,7 +27,7 @@ use crate::link::{Failure, Step, ToInit, ToParent};
 use crate::plan::{Plan, Shape};
 use crate::sys::file::Kept;
 use crate::sys::process::{Birth, CloneFlags, Cloned, clone3, exit_now};
-use crate::sys::{Result, environment, namespace, process};
+use crate::sys::{Error, Result, environment, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -128,9 +128,14 @@ impl<'a> Init<'a> {
             Ok(never) => match never {},
             Err(error) => error,
         };
+        self.fail(error, self.link.as_fd())
+    }
+
+    /// Ends, and tells whoever is at the other end of `to` why.
+    fn fail(&self, error: Error, to: BorrowedFd<'_>) -> ! {
         let failure = Failure { step: self.step.get(), item: self.item.get(), error };
         // The parent may be gone; then nobody is left to tell.
-        let _ = ToParent::Failed(failure).send(self.link.as_fd());
+        let _ = ToParent::Failed(failure).send(to);
         exit_now(1)
     }
 
@@ -143,7 +148,7 @@ impl<'a> Init<'a> {
             // This is the stub, born in the PID namespace of pause. A process may only make a
             // PID namespace below the one that it is in: setns and CLONE_NEWPID in one
             // process is EINVAL.
-            Shape::Nested => clone_sibling(namespaces.new)?,
+            Shape::Nested => self.clone_sibling(namespaces.new)?,
             Shape::Shared => {
                 if namespaces.makes_new_after_joining() {
                     namespace::unshare(namespaces.new)?;
@@ -160,14 +165,14 @@ impl<'a> Init<'a> {
         self.walk(&FURNISH)?;
         if self.plan.hooks.run_before_pivot() {
             self.enter_pid_namespace()?;
-            clone_sibling(CloneFlags::empty())?;
+            self.clone_sibling(CloneFlags::empty())?;
             self.walk(&ENTER)?;
         } else {
             self.walk(&ENTER)?;
             self.enter_pid_namespace()?;
             // What the process need not have that others see is let go before.
             gate::close_all_but_links(self)?;
-            clone_sibling(CloneFlags::empty())?;
+            self.clone_sibling(CloneFlags::empty())?;
         }
         self.finish()
     }
@@ -224,13 +229,13 @@ impl<'a> Init<'a> {
     fn root(&self) -> BorrowedFd<'_> {
         self.sources.root.as_fd()
     }
-}
 
-/// Goes on as a new process, a child of this one's parent, and ends this one.
-fn clone_sibling(new: CloneFlags) -> Result<()> {
-    let birth = Birth { flags: new | CloneFlags::CLONE_PARENT, cgroup: None };
-    match clone3(birth)? {
-        Cloned::Parent(_) => exit_now(0),
-        Cloned::Child => Ok(()),
+    /// Goes on as a new process, a child of this one's parent, and ends this one.
+    fn clone_sibling(&self, new: CloneFlags) -> Result<()> {
+        let birth = Birth { flags: new | CloneFlags::CLONE_PARENT, cgroup: None };
+        let Cloned::Parent(sibling) = clone3(birth)? else { return Ok(()) };
+        // If it cannot be told now, the new process will tell of itself.
+        let _ = ToParent::Sibling(sibling.pidfd).send(self.link.as_fd());
+        exit_now(0)
     }
 }

@@ -9,7 +9,7 @@ use nix::sys::socket::{
     SockType, UnixAddr, sockopt,
 };
 use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
@@ -120,31 +120,100 @@ pub(crate) fn recv(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<usize> {
     }
 }
 
-/// Waits for one packet, and for the process id of its sender as this process's PID
-/// namespace sees it.
-pub(crate) fn recv_from_process(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<(usize, i32)> {
-    let mut control = nix::cmsg_space!(libc::ucred);
+/// Sends one packet with a descriptor. It allocates nothing.
+pub(crate) fn send_with_descriptor(
+    socket: BorrowedFd<'_>,
+    packet: &[u8],
+    descriptor: BorrowedFd<'_>,
+) -> Result<()> {
+    let fd = socket.as_raw_fd();
+    let mut control = OneDescriptor {
+        header: libc::cmsghdr {
+            cmsg_len: std::mem::offset_of!(OneDescriptor, number) + size_of::<RawFd>(),
+            cmsg_level: libc::SOL_SOCKET,
+            cmsg_type: libc::SCM_RIGHTS,
+        },
+        number: descriptor.as_raw_fd(),
+    };
+    let mut part =
+        libc::iovec { iov_base: packet.as_ptr().cast_mut().cast(), iov_len: packet.len() };
+    let message = libc::msghdr {
+        msg_name: std::ptr::null_mut(),
+        msg_namelen: 0,
+        msg_iov: &raw mut part,
+        msg_iovlen: 1,
+        msg_control: (&raw mut control).cast(),
+        msg_controllen: size_of::<OneDescriptor>(),
+        msg_flags: 0,
+    };
+    // SAFETY: all that `message` points to outlives the call, which writes nothing; `control` has
+    // the layout of one message of one descriptor, and `cmsg_len` says so.
+    let returned = unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_NOSIGNAL) };
+    check(returned as libc::c_long, "sendmsg", format_args!("{fd}, SCM_RIGHTS")).map(drop)
+}
+
+/// cmsg(3), with `CMSG_SPACE` of one number: aligned as its header is.
+#[repr(C)]
+struct OneDescriptor {
+    header: libc::cmsghdr,
+    number: RawFd,
+}
+
+/// A packet, and what the kernel says of it.
+#[derive(Debug)]
+pub(crate) struct FromProcess {
+    /// How long it is: 0 when the peer is gone.
+    pub(crate) len: usize,
+    /// Its sender, as this process's PID namespace sees it.
+    pub(crate) pid: i32,
+    /// What was sent with it.
+    pub(crate) descriptor: Option<OwnedFd>,
+}
+
+impl FromProcess {
+    fn of(len: usize) -> Self {
+        Self { len, pid: 0, descriptor: None }
+    }
+
+    fn and(mut self, part: ControlMessageOwned) -> Self {
+        match part {
+            ControlMessageOwned::ScmCredentials(sender) => self.pid = sender.pid(),
+            ControlMessageOwned::ScmRights(numbers) => {
+                for number in numbers {
+                    self.descriptor = Some(owned(number.into()));
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+}
+
+/// Waits for one packet. When the peer is gone and has not read all that it was sent, that is an
+/// error, `ECONNRESET`, but only after all that it had sent before.
+pub(crate) fn recv_from_process(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<FromProcess> {
+    let mut control = nix::cmsg_space!(libc::ucred, RawFd);
     let mut slices = [IoSliceMut::new(packet)];
+    let context = format_args!("{}", socket.as_raw_fd());
+    let mut reset = Ok(());
     loop {
         let received = socket::recvmsg::<()>(
             socket.as_raw_fd(),
             &mut slices,
             Some(&mut control),
-            MsgFlags::empty(),
+            MsgFlags::MSG_CMSG_CLOEXEC,
         );
         match received {
             Err(Errno::EINTR) => {}
-            Err(Errno::ECONNRESET) => return Ok((0, 0)),
+            // The kernel says it once, and first.
+            Err(Errno::ECONNRESET) if reset.is_ok() => reset = Err(Errno::ECONNRESET),
             received => {
-                let context = format_args!("{}", socket.as_raw_fd());
                 let message = explain(received, "recvmsg", context)?;
-                let pid = explain(message.cmsgs(), "recvmsg", context)?
-                    .find_map(|part| match part {
-                        ControlMessageOwned::ScmCredentials(sender) => Some(sender.pid()),
-                        _ => None,
-                    })
-                    .unwrap_or(0);
-                return Ok((message.bytes, pid));
+                if message.bytes == 0 {
+                    explain(reset, "recvmsg", context)?;
+                }
+                let parts = explain(message.cmsgs(), "recvmsg", context)?;
+                return Ok(parts.fold(FromProcess::of(message.bytes), FromProcess::and));
             }
         }
     }

@@ -21,6 +21,7 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) calls: Vec<Call>,
     pub(super) alive: Vec<i32>,
+    pub(super) unreaped: Vec<i32>,
 }
 
 /// A traced process.
@@ -91,9 +92,9 @@ impl<'a> Tracer<'a> {
             }
         }
         let status = self.status.context("the program has not ended")?;
-        self.reap_orphans();
+        let unreaped = self.reap_orphans();
         let alive = self.tracees.keys().map(|pid| pid.as_raw()).chain(self.detached).collect();
-        Ok(Ended { status, calls: self.calls, alive })
+        Ok(Ended { status, calls: self.calls, alive, unreaped })
     }
 
     fn goes_on(&self) -> bool {
@@ -104,11 +105,11 @@ impl<'a> Tracer<'a> {
 
     /// What was waited for as a tracer, while its parent lived, stays a zombie of that parent, and
     /// becomes one of ours when that ends.
-    fn reap_orphans(&self) {
-        for pid in &self.ended {
-            // ECHILD: somebody has reaped it.
-            let _ = waitpid(*pid, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
-        }
+    fn reap_orphans(&self) -> Vec<i32> {
+        let reap = |pid: Pid| waitpid(pid, Some(WaitPidFlag::WNOHANG | WaitPidFlag::__WALL));
+        // ECHILD: somebody has reaped it.
+        let ended = self.ended.iter().filter(|pid| reap(**pid).is_ok());
+        ended.map(|pid| pid.as_raw()).collect()
     }
 
     fn serve(&mut self, status: WaitStatus) -> Result<()> {
