@@ -23,7 +23,8 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let locked = root.lock(id)?;
     let mut state = State::load(&locked.entry)?;
     let cgroup = own_cgroup(&locked.entry)?;
-    let refused = match state.settled_status(&locked.entry, cgroup.as_ref())? {
+    let (status, init) = state.settled(&locked.entry, cgroup.as_ref())?;
+    let refused = match status {
         Status::Created => None,
         Status::Running => Some("cannot start an already running container"),
         Status::Stopped => Some("cannot start a container that has stopped"),
@@ -36,7 +37,7 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let hooks = hooks::kept(&locked.entry, &state)?;
     let doing = || format!("starting {id}");
     let stopped = || Error::WrongState(format!("cannot start a container that has stopped: {id}"));
-    let init = gate::connect(&locked.entry)?.ok_or_else(stopped)?;
+    let init = init.ok_or_else(stopped)?;
     ToInit::Go.send(init.as_fd()).doing(doing)?;
     // An end of file: the connection was closed by exec.
     let answer = ToParent::receive(init.as_fd()).doing(doing)?;
