@@ -61,6 +61,10 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
 /// A created container may be deleted without force, although runtime.md has it otherwise: every
 /// runtime allows it, and their callers depend on that.
 fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
+    // Most often it has ended, and there is nothing else to look at.
+    if state.open_init()?.is_none() {
+        return Ok(());
+    }
     let cgroup = own_cgroup(&locked.entry)?;
     match state.settled_status(&locked.entry, cgroup.as_ref())? {
         Status::Stopped | Status::Created => Ok(()),
@@ -85,7 +89,7 @@ fn remove_what_it_holds(locked: &Locked) -> Result<()> {
 fn remove_cgroup(own: &OwnCgroup) -> Result<()> {
     let hierarchy = Hierarchy::open()?;
     match own.id {
-        Some(_) => match own.open()? {
+        Some(id) => match hierarchy.open_own(&own.path, id)? {
             Some(cgroup) => end(&cgroup),
             None => Ok(()),
         },

@@ -1,7 +1,7 @@
 //! The pid file: a decimal number without a newline, as every caller of runc reads it.
 
 use crate::error::{Error, Result};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// Writes the pid to `path`, as a whole or not at all.
@@ -21,10 +21,14 @@ pub(super) fn write(path: &Path, pid: i32) -> Result<()> {
 }
 
 fn write_new(path: &Path, pid: i32) -> std::io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    let create = || std::fs::OpenOptions::new().write(true).create_new(true).open(path);
+    let mut file = match create() {
+        // Of a `create` that was killed.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            create()?
+        }
+        created => created?,
+    };
     write!(file, "{pid}")
 }

@@ -65,11 +65,16 @@ impl Root {
         if !path.is_absolute() || path == Path::new("/") {
             return Err(invalid("must be an absolute path, and not the root of the host"));
         }
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(|error| invalid(&error.to_string()))?;
+        let name = c_name(&path.to_string_lossy())?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        let dir = file::open(&c_name(&path.to_string_lossy())?, flags)
-            .doing(|| format!("--root: {}", path.display()))?;
+        let dir = match file::open(&name, flags) {
+            Ok(dir) => dir,
+            Err(_) => {
+                let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+                made.map_err(|error| invalid(&error.to_string()))?;
+                file::open(&name, flags).doing(|| format!("--root: {}", path.display()))?
+            }
+        };
         let stat = file::fstat(dir.as_fd()).doing(|| path.display().to_string())?;
         if stat.st_uid != file::effective_uid() {
             return Err(invalid("belongs to another user"));
@@ -254,8 +259,15 @@ impl Entry {
     fn write(&self, name: &CStr, bytes: &[u8]) -> Result<()> {
         const NEW: &CStr = c".new";
         let doing = || format!("{name:?} of container {}", self.id);
-        ignore_missing(file::unlinkat(self.dir.as_fd(), NEW)).doing(doing)?;
-        let mut new = File::from(file::create(self.dir.as_fd(), NEW, 0o600).doing(doing)?);
+        let create = || file::create(self.dir.as_fd(), NEW, 0o600);
+        let new = match create() {
+            // Of a holder that was killed.
+            Err(error) if error.errno() == Errno::EEXIST => {
+                file::unlinkat(self.dir.as_fd(), NEW).and_then(|()| create())
+            }
+            created => created,
+        };
+        let mut new = File::from(new.doing(doing)?);
         file::write_all(&mut new, bytes).doing(doing)?;
         file::renameat(self.dir.as_fd(), NEW, name).doing(doing)
     }

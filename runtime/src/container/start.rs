@@ -25,7 +25,8 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let locked = root.lock(id)?;
     let mut state = State::load(&locked.entry)?;
     let cgroup = own_cgroup(&locked.entry)?;
-    let refused = match state.settled_status(&locked.entry, cgroup.as_ref())? {
+    let (status, init) = state.settled(&locked.entry, cgroup.as_ref())?;
+    let refused = match status {
         Status::Created => None,
         Status::Running => Some("cannot start an already running container"),
         Status::Stopped => Some("cannot start a container that has stopped"),
@@ -38,7 +39,7 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     let hooks = hooks::kept(&locked.entry, &state)?;
     let doing = || format!("starting {id}");
     let stopped = || Error::WrongState(format!("cannot start a container that has stopped: {id}"));
-    let init = gate::connect(&locked.entry)?.ok_or_else(stopped)?;
+    let init = init.ok_or_else(stopped)?;
     let word = go(init.as_fd(), &doing());
     if matches!(word, Ok(_) | Err(Error::Init { source: None, .. })) {
         // It has happened, and cannot be taken back: that nobody waits at the gate says so, too.

@@ -247,17 +247,24 @@ impl State {
 
     /// The same for whoever holds the lock: then nobody creates it any more.
     pub(crate) fn settled_status(&self, entry: &Entry, cgroup: Option<&Cgroup>) -> Result<Status> {
+        self.settled(entry, cgroup).map(|(status, _)| status)
+    }
+
+    /// The same, and a connection to the first process if that waits for `start`.
+    pub(super) fn settled(
+        &self,
+        entry: &Entry,
+        cgroup: Option<&Cgroup>,
+    ) -> Result<(Status, Option<OwnedFd>)> {
         if self.open_init()?.is_none() {
-            return Ok(Status::Stopped);
+            return Ok((Status::Stopped, None));
         }
         if cgroup.map_or(Ok(false), Cgroup::is_frozen)? {
-            return Ok(Status::Paused);
+            return Ok((Status::Paused, None));
         }
         // A `start` that was killed may have let init pass the gate without writing so.
-        if self.phase == Phase::Created && gate::connect(entry)?.is_some() {
-            return Ok(Status::Created);
-        }
-        Ok(Status::Running)
+        let init = if self.phase == Phase::Created { gate::connect(entry)? } else { None };
+        Ok((if init.is_some() { Status::Created } else { Status::Running }, init))
     }
 }
 

@@ -193,7 +193,11 @@ impl<'a> Init<'a> {
     }
 
     /// Calls `act` on each item of the plan, and remembers which one it was on.
-    fn each<T>(&self, items: &[T], mut act: impl FnMut(usize, &T) -> Result<()>) -> Result<()> {
+    fn each<'t, T>(
+        &self,
+        items: &'t [T],
+        mut act: impl FnMut(usize, &'t T) -> Result<()>,
+    ) -> Result<()> {
         for (number, item) in items.iter().enumerate() {
             self.item.set(u16::try_from(number).unwrap_or(u16::MAX));
             act(number, item)?;

@@ -6,7 +6,7 @@ use crate::plan::{Device, DeviceKind, Root, Switch, Target};
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
 use crate::sys::{Errno, Error, Result};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Attaches the root in this mount namespace, from where `pivot_root` makes it the root. By the ids
@@ -47,30 +47,54 @@ fn hide(init: &Init<'_>) -> Result<()> {
 /// never followed for its last part (CVE-2026-41579).
 pub(super) fn devices(init: &Init<'_>) -> Result<()> {
     let plan = init.plan;
-    init.each(&plan.devices, |number, device| match &init.sources.devices[number] {
-        Some(node) => bind_device(init.root(), device, node.as_fd()),
-        None => make_device(init.root(), device),
+    let mut parents = Parents { root: init.root(), last: None };
+    init.each(&plan.devices, |number, device| {
+        let place = parents.of(&device.target)?;
+        match &init.sources.devices[number] {
+            Some(node) => bind_device(place, node.as_fd()),
+            None => make_device(place, device),
+        }
     })?;
     init.each(&plan.symlinks, |_, link| {
-        let (parent, name) = parent(init.root(), &link.target)?;
-        match file::symlinkat(&link.to, parent.as_fd(), name) {
+        let (parent, name) = parents.of(&link.target)?;
+        match file::symlinkat(&link.to, parent, name) {
             Err(error) if error.errno() == Errno::EEXIST => Ok(()),
             made => made,
         }
     })
 }
 
-fn make_device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
-    let (parent, name) = parent(root, &device.target)?;
+/// Where a node is made: a directory, and a name in it.
+type Place<'p> = (BorrowedFd<'p>, &'p CStr);
+
+/// The directories that nodes are made in. Most are in that of the one before, which stays open.
+struct Parents<'p> {
+    root: BorrowedFd<'p>,
+    last: Option<(&'p [(CString, CString)], OwnedFd)>,
+}
+
+impl<'p> Parents<'p> {
+    fn of(&mut self, target: &'p Target) -> Result<Place<'_>> {
+        let (name, above) = split(target)?;
+        let directory = match self.last.take() {
+            Some((path, directory)) if path == above => directory,
+            _ => make_directories(self.root, above)?,
+        };
+        let (_, directory) = &*self.last.insert((above, directory));
+        Ok((directory.as_fd(), name))
+    }
+}
+
+fn make_device((parent, name): Place<'_>, device: &Device) -> Result<()> {
     let kind = match device.kind {
         DeviceKind::Character => SFlag::S_IFCHR,
         DeviceKind::Block => SFlag::S_IFBLK,
         DeviceKind::Fifo => SFlag::S_IFIFO,
     };
     let number = file::device_number(device.major, device.minor);
-    match file::mknodat(parent.as_fd(), name, kind, device.mode, number) {
+    match file::mknodat(parent, name, kind, device.mode, number) {
         Err(error) if error.errno() == Errno::EEXIST => {
-            let there = file::fstatat(parent.as_fd(), name)?;
+            let there = file::fstatat(parent, name)?;
             if file::kind_of(&there) != kind || there.st_rdev != number {
                 return Err(error);
             }
@@ -78,57 +102,51 @@ fn make_device(root: BorrowedFd<'_>, device: &Device) -> Result<()> {
         made => made?,
     }
     if (device.uid, device.gid) != (0, 0) {
-        file::fchownat(parent.as_fd(), name, device.uid, device.gid)?;
+        file::fchownat(parent, name, device.uid, device.gid)?;
     }
     Ok(())
 }
 
 /// Attaches the host's node on a file of that name.
-fn bind_device(root: BorrowedFd<'_>, device: &Device, node: BorrowedFd<'_>) -> Result<()> {
-    let (parent, name) = parent(root, &device.target)?;
-    match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o666, 0) {
+fn bind_device((parent, name): Place<'_>, node: BorrowedFd<'_>) -> Result<()> {
+    match file::mknodat(parent, name, SFlag::S_IFREG, 0o666, 0) {
         Err(error) if error.errno() == Errno::EEXIST => {}
         made => made?,
     }
     // A link is a place of its own here, which nothing can be attached to.
-    let place = file::open_beneath(parent.as_fd(), name, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
+    let place = file::open_beneath(parent, name, OFlag::O_PATH | OFlag::O_NOFOLLOW)?;
     mount::move_mount(node, place.as_fd())
 }
 
-/// Opens the directory that `target` is in, and makes it where it is missing.
-fn parent<'t>(root: BorrowedFd<'_>, target: &'t Target) -> Result<(OwnedFd, &'t CStr)> {
-    let (last, above) = target
-        .parts
-        .split_last()
-        .ok_or_else(|| Error::new("openat2", format_args!("the root itself"), Errno::EEXIST))?;
-    Ok((make_directories(root, above)?, &last.1))
+/// The name of `target`, and the directories above it.
+fn split(target: &Target) -> Result<(&CStr, &[(CString, CString)])> {
+    let is_root = || Error::new("openat2", format_args!("the root itself"), Errno::EEXIST);
+    let ((_, name), above) = target.parts.split_last().ok_or_else(is_root)?;
+    Ok((name, above))
 }
 
 /// Makes every directory of a path that is missing; answers with the last.
 pub(super) fn make_directories(
     root: BorrowedFd<'_>,
-    parts: &[(std::ffi::CString, std::ffi::CString)],
+    parts: &[(CString, CString)],
 ) -> Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-    if let Some((path, _)) = parts.last() {
+    // From the end, since most are there: all of them, or all but the last.
+    let mut there = parts.len();
+    let mut parent = loop {
+        let path = parts[..there].last().map_or(c".", |(path, _)| path);
         match file::open_in_root(root, path, flags) {
-            Err(error) if error.errno() == Errno::ENOENT => {}
-            opened => return opened,
+            Err(error) if error.errno() == Errno::ENOENT && there > 0 => there -= 1,
+            opened => break opened?,
         }
-    }
-    let mut parent = file::open_in_root(root, c".", flags)?;
-    for (path, name) in parts {
-        parent = match file::open_in_root(root, path, flags) {
-            Err(error) if error.errno() == Errno::ENOENT => {
-                match file::mkdirat(parent.as_fd(), name, 0o755) {
-                    // A link that leads nowhere.
-                    Err(error) if error.errno() == Errno::EEXIST => {
-                        place::make(root, path, Last::Directory)?
-                    }
-                    made => made.and_then(|()| file::open_in_root(root, path, flags))?,
-                }
+    };
+    for (path, name) in &parts[there..] {
+        parent = match file::mkdirat(parent.as_fd(), name, 0o755) {
+            // A link that leads nowhere.
+            Err(error) if error.errno() == Errno::EEXIST => {
+                place::make(root, path, Last::Directory)?
             }
-            opened => opened?,
+            made => made.and_then(|()| file::open_in_root(root, path, flags))?,
         };
     }
     Ok(parent)
@@ -147,7 +165,8 @@ pub(super) fn open_target(
     if is_directory {
         return make_directories(root, &target.parts);
     }
-    let (parent, name) = parent(root, target)?;
+    let (name, above) = split(target)?;
+    let parent = make_directories(root, above)?;
     match file::mknodat(parent.as_fd(), name, SFlag::S_IFREG, 0o644, 0) {
         Err(error) if error.errno() == Errno::EEXIST => place::make(root, &target.path, Last::File),
         made => made.and_then(|()| file::open_in_root(root, &target.path, OFlag::O_PATH)),
