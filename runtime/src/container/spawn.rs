@@ -22,7 +22,7 @@ const READY_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Spawned {
-    /// Closed first: a process that is not known here yet ends at the end of file.
+    /// Closed last: a process that is not known even then ends at the end of file.
     link: Option<OwnedFd>,
     /// What is to be reaped: the process that was cloned, which is init itself, or the builder or
     /// stub that makes it.
@@ -124,8 +124,7 @@ impl Spawned {
                 }
                 Some((ToParent::Sibling(pidfd), maker)) => {
                     // It may have been heard of already, from itself.
-                    let is_new = self.children.iter().any(|child| child.pid == maker);
-                    self.sibling = is_new.then_some(pidfd);
+                    self.sibling = self.knows(maker).then_some(pidfd);
                 }
                 Some((ToParent::Ready, pid)) => {
                     self.adopt(pid)?;
@@ -200,7 +199,7 @@ impl Spawned {
     /// Init is a child of this process too, by `CLONE_PARENT`; what made it has ended
     /// or is about to.
     fn adopt(&mut self, pid: i32) -> Result<()> {
-        if self.children.iter().any(|child| child.pid == pid) {
+        if self.knows(pid) {
             return Ok(());
         }
         let doing = || format!("init {pid}");
@@ -252,6 +251,26 @@ impl Spawned {
         self.link.as_ref().map(AsFd::as_fd).ok_or_else(closed)
     }
 
+    /// Whatever has been said and not heard yet may be about one more process to end.
+    fn hear_of_the_sibling(&mut self) {
+        let Some(link) = self.link.as_ref().map(AsFd::as_fd) else { return };
+        let has_more = || poll::readable(&[link], Some(Instant::now())).is_ok_and(|ready| ready[0]);
+        while has_more() {
+            match ToParent::receive(link) {
+                Ok(Some((ToParent::Sibling(pidfd), maker))) if self.knows(maker) => {
+                    self.sibling = Some(pidfd);
+                    return;
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn knows(&self, pid: i32) -> bool {
+        self.children.iter().any(|child| child.pid == pid)
+    }
+
     fn how_it_ended(&mut self) -> Result<String> {
         let child = || self.children.pop().map(|child| child.pidfd);
         let Some(pidfd) = self.sibling.take().or_else(child) else {
@@ -301,12 +320,17 @@ pub(super) fn last_word(link: BorrowedFd<'_>, name: &str) -> Result<LastWord> {
 
 impl Drop for Spawned {
     fn drop(&mut self) {
-        self.link = None;
-        let sibling = self.sibling.as_ref().map(AsFd::as_fd);
-        for child in self.children.iter().map(AsFd::as_fd).chain(sibling) {
-            // It may have ended already.
-            let _ = process::pidfd_send_signal(child, process::SIGKILL);
-            let _ = process::wait(child);
+        if self.children.is_empty() {
+            return;
         }
+        self.children.iter().for_each(|child| end(child.as_fd()));
+        self.hear_of_the_sibling();
+        self.sibling.iter().for_each(|sibling| end(sibling.as_fd()));
     }
+}
+
+fn end(child: BorrowedFd<'_>) {
+    // It may have ended already.
+    let _ = process::pidfd_send_signal(child, process::SIGKILL);
+    let _ = process::wait(child);
 }
