@@ -5,6 +5,7 @@ use super::state::{State, Status, own_cgroup};
 use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Result};
 use crate::sys::process::{self, SIGKILL};
+use crate::sys::signal::name;
 use crate::sys::{Errno, Result as SysResult};
 use std::os::fd::AsFd;
 
@@ -41,7 +42,7 @@ pub fn kill(root: &Root, id: &str, signal: i32, target: Target) -> Result<()> {
     let init = state.init.as_ref().ok_or_else(not_running)?;
     let pidfd = init.open_alive()?.ok_or_else(not_running)?;
     ignore_ended(process::pidfd_send_signal(pidfd.as_fd(), signal))
-        .doing(|| format!("signal {signal} to container {id}"))
+        .doing(|| format!("{} to container {id}", name(signal)))
 }
 
 fn signal_all(cgroup: &Cgroup, signal: i32) -> Result<()> {
@@ -51,7 +52,7 @@ fn signal_all(cgroup: &Cgroup, signal: i32) -> Result<()> {
         let Ok(pidfd) = process::pidfd_open(pid) else { continue };
         if cgroup.processes()?.contains(&pid) {
             ignore_ended(process::pidfd_send_signal(pidfd.as_fd(), signal))
-                .doing(|| format!("signal {signal} to process {pid}"))?;
+                .doing(|| format!("{} to process {pid}", name(signal)))?;
         }
     }
     Ok(())

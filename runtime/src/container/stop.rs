@@ -5,6 +5,7 @@ use super::root::{Entry, Root};
 use super::state::{State, Status, own_cgroup};
 use crate::cgroup::{Cgroup, Members};
 use crate::error::{Doing, Error, Result};
+use crate::sys::signal::name;
 use crate::sys::{Errno, poll, process};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -64,7 +65,7 @@ impl Stopping {
         let Some(pidfd) = self.pidfd() else { return Ok(()) };
         match process::pidfd_send_signal(pidfd, self.signal) {
             Err(error) if error.errno() == Errno::ESRCH => Ok(()),
-            sent => sent.doing(|| format!("signal {} to container {}", self.signal, self.id)),
+            sent => sent.doing(|| format!("{} to container {}", name(self.signal), self.id)),
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::error::{Error, Result, check, explain};
 use super::file::owned;
+use super::signal::name;
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::SigSet;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -289,13 +290,9 @@ pub(crate) fn execveat(fd: BorrowedFd<'_>, argv: &Strings, envp: &Strings) -> Er
 pub(crate) fn describe(status: WaitStatus) -> String {
     match status {
         WaitStatus::Exited(_, code) => format!("exited with status {code}"),
-        WaitStatus::Signaled(_, signal, _) => format!("was killed by {}", name(signal)),
+        WaitStatus::Signaled(_, signal, _) => format!("was killed by {}", name(signal as i32)),
         other => format!("changed state: {other:?}"),
     }
-}
-
-fn name(signal: Signal) -> &'static str {
-    signal.as_str()
 }
 
 /// Borrows the pidfd of a child.
@@ -308,6 +305,7 @@ impl AsFd for Child {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::signal::Signal;
 
     /// As execve reads them.
     fn read(strings: &Strings) -> Vec<String> {

@@ -4,6 +4,7 @@ use super::error::{Error, Result, explain};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use signal_hook::low_level;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -12,6 +13,11 @@ pub(crate) use nix::sys::signal::Signal;
 pub(crate) const SIGCHLD: i32 = libc::SIGCHLD;
 pub(crate) const SIGPIPE: i32 = libc::SIGPIPE;
 pub(crate) const SIGWINCH: i32 = libc::SIGWINCH;
+
+/// What a signal is called; real-time signals have numbers only.
+pub(crate) fn name(signal: i32) -> String {
+    low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+}
 
 /// Whether the signal does nothing to this process.
 fn is_ignored(signal: i32) -> bool {
