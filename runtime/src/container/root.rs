@@ -313,7 +313,13 @@ impl Drop for Reserved<'_> {
 
 fn take_lock(entry: &Entry, deadline: Instant) -> Result<Lock> {
     let doing = || format!("the lock of {}", entry.id);
-    let fd = file::open_or_create(entry.dir.as_fd(), c"lock").doing(doing)?;
+    let fd = match file::open_or_create(entry.dir.as_fd(), c"lock") {
+        // The directory was removed meanwhile.
+        Err(error) if error.errno() == Errno::ENOENT => {
+            return Err(Error::NotFound(format!("container {}", entry.id)));
+        }
+        opened => opened.doing(doing)?,
+    };
     let mut fd = match Lock::try_take(fd).doing(doing)? {
         Ok(lock) => return Ok(lock),
         Err(back) => back,

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 /// How long a program that tells when it runs may take from its execution to that.
 const READY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process on its way to be the container's. Dropped, and not [kept](Self::keep), it is killed and
-/// reaped.
+/// A process on its way to be the container's. Dropped, and not [kept](Self::keep), it is killed
+/// and reaped.
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Spawned {
