@@ -320,7 +320,7 @@ fn report(runtimes: &[Runtime]) -> Result<ExitCode> {
         let ratio = ratio(subject, yardstick, value);
         kept &= ratio <= allowed;
         let verdict = if ratio <= allowed { "kept" } else { "NOT kept" };
-        writeln!(text, "   {name:<32}{ratio:.2}  promised: at most {allowed}: {verdict}")?;
+        writeln!(text, "   {name:<32}{ratio:.3}  promised: at most {allowed}: {verdict}")?;
     }
     io::stdout().write_all(text.as_bytes())?;
     Ok(if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE })
