@@ -75,7 +75,7 @@ fn at_random_moments(
         failures.len()
     )?;
     ensure!(failures.is_empty(), "{} of {}: {}", failures.len(), times(), failures.join("\n"));
-    ensure!(half_way >= times() / 8, "only {half_way} of {} were killed half way", times());
+    ensure!(half_way >= times() / 20, "only {half_way} of {} were killed half way", times());
     root.create("c", &bundle)?.delete(&["--force"])?;
     root.has_nothing_left()
 }

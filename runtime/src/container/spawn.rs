@@ -214,6 +214,9 @@ impl Spawned {
 
     /// Tells init that the container exists: it may go on when this process is gone.
     pub(super) fn release(&mut self) -> Result<()> {
+        // A link that is closed with a packet unread resets the connection: init would not hear
+        // what it is told here. What made it has ended, and says nothing any more.
+        self.hear_of_the_sibling();
         self.tell(ToInit::Created)
     }
 

@@ -88,6 +88,8 @@ impl<'a> Tracer<'a> {
             let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
             match waitpid(None, Some(flags)) {
                 Err(Errno::EINTR) => {}
+                // Who is left ended while its parent waited for it.
+                Err(Errno::ECHILD) if self.status.is_some() => break,
                 status => self.serve(status?)?,
             }
         }
