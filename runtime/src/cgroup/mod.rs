@@ -10,10 +10,12 @@ mod events;
 mod group;
 mod members;
 mod remove;
+pub(crate) mod systemd;
 mod tree;
 mod update;
 
 use crate::error::{Doing, Error, Result};
+use crate::plan::cgroup::CgroupPlan;
 use crate::sys::file::{self, OFlag};
 use crate::sys::{self, Errno};
 use std::ffi::{CStr, CString};

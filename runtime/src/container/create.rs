@@ -9,9 +9,10 @@ use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
 use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
-use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup, systemd};
 use crate::error::{Error, Result};
 use crate::init::Sources;
+use crate::plan::cgroup::scope::{Property, Scope, of_annotations};
 use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
 use crate::spec;
 use crate::sys::process::Child;
@@ -38,6 +39,18 @@ pub struct Create<'a> {
     pub no_pivot: bool,
     /// Whether it keeps the session keyring of the caller.
     pub no_new_keyring: bool,
+    /// Who makes its cgroup, if that is not the sandbox's.
+    pub cgroups: Cgroups,
+}
+
+/// Who makes cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cgroups {
+    /// This library, as directories.
+    #[default]
+    Cgroupfs,
+    /// systemd, as scopes.
+    Systemd,
 }
 
 /// Creates a container, which then waits for [`start`](super::start()). Answers with what it
@@ -70,6 +83,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         // What was opened by the number of pause is its own: it has lived all the time.
         sandbox.make_sure_pause_lives()?;
     }
+    let scope = request.scope(&spec)?;
     let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
     let hooks = Hooks::to_keep(&spec)?;
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
@@ -84,6 +98,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         sources,
         cgroup: cgroup.clone(),
         leaf: cgroup,
+        scope,
         pid_file: request.pid_file,
         console,
         start: Start::Later,
@@ -92,7 +107,25 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     Ok(Created { up, warnings: plan.warnings })
 }
 
+/// A scope that systemd is asked for.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    scope: Scope,
+    /// What annotations ask for.
+    properties: Vec<Property>,
+}
+
 impl Create<'_> {
+    fn scope(&self, spec: &Spec) -> Result<Option<Unit>> {
+        if self.cgroups == Cgroups::Cgroupfs || self.sandbox.is_some() {
+            return Ok(None);
+        }
+        let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
+        let scope = Scope::parse(path, self.id)?;
+        let properties = of_annotations(spec.annotations().iter().flatten())?;
+        Ok(Some(Unit { scope, properties }))
+    }
+
     fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options> {
         Ok(Options {
             sandbox: sandbox.map(Membership::sharing),
@@ -115,6 +148,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) cgroup: String,
     /// The group that its first process is born in: the same, or one below.
     pub(crate) leaf: String,
+    /// The same, if it is systemd that makes the cgroup.
+    pub(crate) scope: Option<Unit>,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
     /// Whoever is notified by its seccomp filter.
@@ -147,18 +182,27 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
+    prepared.state.scope = prepared.scope.as_ref().map(|unit| unit.scope.name.clone());
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
-    let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
-    own.save(entry)?;
     let hierarchy = Hierarchy::open()?;
-    let has_leaf = own.path != prepared.leaf;
-    let none = CgroupPlan::default();
-    let cgroup = hierarchy.create(&own.path, if has_leaf { &none } else { &plan.cgroup })?;
-    own.id = Some(cgroup.id());
-    own.save(entry)?;
+    let has_leaf = prepared.cgroup != prepared.leaf;
+    let (cgroup, placeholder) = match &prepared.scope {
+        Some(unit) => {
+            let (cgroup, placeholder) =
+                hierarchy.start_scope(&unit.scope, &plan.cgroup, &unit.properties)?;
+            (cgroup, Some(placeholder))
+        }
+        None => {
+            OwnCgroup { path: prepared.cgroup.clone(), id: None }.save(entry)?;
+            let none = CgroupPlan::default();
+            let limits = if has_leaf { &none } else { &plan.cgroup };
+            (hierarchy.create(&prepared.cgroup, limits)?, None)
+        }
+    };
+    OwnCgroup { path: cgroup.path().to_owned(), id: Some(cgroup.id()) }.save(entry)?;
     let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
     let birthplace = leaf.as_ref().unwrap_or(&cgroup);
     if let Some(rules) = &plan.cgroup.devices {
@@ -171,6 +215,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::AtOnce(_) => None,
     };
     let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    drop(placeholder);
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     let terminal = spawned
@@ -205,6 +250,9 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::oom_score(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     cgroup.write_all(&plan.cgroup.late)?;
+    if let Some(unit) = &prepared.scope {
+        systemd::set_late_limits(&unit.scope, &plan.cgroup)?;
+    }
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     match prepared.pid_file {

@@ -38,7 +38,7 @@ mod update;
 pub use crate::spec::exec::{Changes, User};
 pub(crate) use console::Console;
 pub use console::Detach;
-pub use create::{Create, create};
+pub use create::{Cgroups, Create, create};
 pub(crate) use create::{Prepared, Start, bring_up};
 pub(crate) use delete::clean_up;
 pub use delete::{Force, delete};

@@ -46,6 +46,9 @@ pub struct State {
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
+    /// The unit of systemd's that its cgroup is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
 }
 
 /// What a state is of.
@@ -182,6 +185,7 @@ impl State {
             namespaces: 0,
             no_new_keyring: false,
             has_hooks: false,
+            scope: None,
         }
     }
 

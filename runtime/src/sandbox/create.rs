@@ -91,6 +91,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         sources,
         leaf: format!("{cgroup}/pause"),
         cgroup: cgroup.clone(),
+        scope: None,
         pid_file: None,
         console: Console::Here,
         agent: None,
