@@ -24,6 +24,7 @@ use std::rc::Rc;
 
 pub(crate) use create::NewCgroup;
 pub(crate) use events::Alarm;
+use events::Events;
 pub(crate) use group::Cgroup;
 pub(crate) use members::Members;
 
@@ -79,6 +80,16 @@ impl Hierarchy {
             Err(error) if is_gone(&error) => Ok(None),
             opened => Ok(Some(opened.doing(doing)?).filter(|cgroup| cgroup.id() == id)),
         }
+    }
+
+    /// Whether there is a process in the group of that path, ours or not. One that is gone has none.
+    fn is_populated(&self, path: &str) -> Result<bool> {
+        let doing = || format!("cgroup {path}: reading cgroup.events");
+        let events = match self.open_path(path) {
+            Err(error) if is_gone(&error) => return Ok(false),
+            dir => Events::open(dir.doing(doing)?.as_fd()).doing(doing)?,
+        };
+        events.map_or(Ok(false), |events| events.read().map(|state| state.populated)).doing(doing)
     }
 
     /// The directory of any group, ours or not.

@@ -2,7 +2,7 @@
 
 use super::warn;
 use anyhow::Result;
-use peapod::container::{Create, Root, create};
+use peapod::container::{Cgroups, Create, Root, create};
 use std::path::PathBuf;
 
 /// Create a container from a bundle
@@ -48,7 +48,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn request(&self) -> Create<'_> {
+    pub(super) fn request(&self, cgroups: Cgroups) -> Create<'_> {
         Create {
             id: &self.id,
             bundle: &self.bundle,
@@ -58,12 +58,13 @@ impl Shared {
             preserve_fds: self.preserve_fds,
             no_pivot: self.no_pivot,
             no_new_keyring: self.no_new_keyring,
+            cgroups,
         }
     }
 }
 
 impl Arguments {
-    pub(super) fn run(&self, root: &Root) -> Result<()> {
-        warn(&create(root, &self.shared.request())?)
+    pub(super) fn run(&self, root: &Root, cgroups: Cgroups) -> Result<()> {
+        warn(&create(root, &self.shared.request(cgroups))?)
     }
 }

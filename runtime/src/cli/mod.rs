@@ -55,9 +55,9 @@ macro_rules! verb {
 }
 
 const VERBS: [Verb; 17] = [
-    verb!(create),
+    verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
-    verb!(run),
+    verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(exec),
     verb!(state),
     verb!(kill),

@@ -1,7 +1,7 @@
 //! The system bus: one call at a time over its Unix socket, each with an end. zbus's wire format
 //! says what the bytes mean; its connections would bring an executor and a thread.
 
-use crate::sys::{Errno, poll};
+use crate::sys::{self, Errno, file, poll};
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -178,7 +178,7 @@ impl Bus {
 
     /// D-Bus specification, "Authentication Protocol": who we are is what the kernel says.
     fn authenticate(&mut self) -> Result<()> {
-        let uid = crate::sys::file::effective_uid().to_string();
+        let uid = file::effective_uid().to_string();
         let hex: String = uid.bytes().map(|byte| format!("{byte:02x}")).collect();
         self.send(format!("\0AUTH EXTERNAL {hex}\r\n").as_bytes())?;
         let end = loop {
@@ -221,7 +221,7 @@ impl Bus {
     }
 
     fn receive_some(&mut self) -> Result<()> {
-        let broken = |error: crate::sys::Error| Failure::Broken(error.to_string());
+        let broken = |error: sys::Error| Failure::Broken(error.to_string());
         let fd = self.stream.as_fd();
         if !poll::readable(&[fd], Some(self.deadline)).map_err(broken)?[0] {
             return Err(Failure::Late);

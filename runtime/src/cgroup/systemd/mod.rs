@@ -10,20 +10,21 @@ mod bus;
 use super::create::NewCgroup;
 use super::{CgroupPlan, Hierarchy};
 use crate::error::{Doing, Error, Result};
-use crate::plan::cgroup::scope::{Property, Scope, Value};
+use crate::plan::cgroup::scope::{self, Property, Scope, Value};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3};
 use crate::sys::{file, socket};
-use bus::{Body, Bus, Failure, Peer};
-use std::os::fd::{AsFd, OwnedFd};
+use bus::{Bus, Failure, Peer};
+use serde::Serialize;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
-use zbus::{OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{DynamicType, OwnedObjectPath, OwnedVariant, Variant};
 
 /// systemd answers in a millisecond; on a machine that is just starting it may have other things
 /// to do.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// There if and only if systemd is PID 1 (sd_booted(3)).
+/// There if and only if systemd is PID 1 (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
 
 const MANAGER: Peer<'_> = Peer {
@@ -50,10 +51,18 @@ impl Hierarchy {
     ) -> Result<(NewCgroup, Placeholder)> {
         let mut systemd = Systemd::connect()?;
         let placeholder = Placeholder::start()?;
-        let early = crate::plan::cgroup::scope::properties(&plan.early);
+        let early = scope::properties(&plan.early);
         let properties: Vec<_> = early.iter().chain(asked).collect();
-        systemd.start(scope, placeholder.child.pid, &properties)?;
-        let path = systemd.cgroup_of(scope)?;
+        let pid = placeholder.child.pid;
+        if systemd.start(scope, pid, &properties)? == Started::Exists {
+            // One that has ended, which systemd has not seen yet?
+            systemd.end_if_empty(self, &scope.name)?;
+            if systemd.start(scope, pid, &properties)? == Started::Exists {
+                let message = format!("systemd has a unit {} already", scope.name);
+                return Err(Error::AlreadyExists(message));
+            }
+        }
+        let path = systemd.cgroup_of(&scope.name)?.unwrap_or_default();
         self.enable(&path, plan)?;
         let cgroup = self.adopt(&path)?;
         cgroup.write_all(&plan.early)?;
@@ -64,13 +73,19 @@ impl Hierarchy {
 /// Gives a scope limits that it keeps until it ends.
 pub(crate) fn set_limits(unit: &str, plan: &CgroupPlan) -> Result<()> {
     let limits = plan.early.iter().chain(&plan.late);
-    let properties = crate::plan::cgroup::scope::properties(limits);
+    let properties = scope::properties(limits);
     set(unit, &properties)
 }
 
 /// Likewise, for those that a new scope is given last.
 pub(crate) fn set_late_limits(scope: &Scope, plan: &CgroupPlan) -> Result<()> {
-    set(&scope.name, &crate::plan::cgroup::scope::properties(&plan.late))
+    set(&scope.name, &scope::properties(&plan.late))
+}
+
+/// Has systemd forget a scope whose processes have ended. It would do so itself, but in its own
+/// time; until then nobody can have a scope of that name.
+pub(crate) fn forget(hierarchy: &Hierarchy, unit: &str) -> Result<()> {
+    Systemd::connect()?.end_if_empty(hierarchy, unit)
 }
 
 fn set(unit: &str, properties: &[Property]) -> Result<()> {
@@ -82,6 +97,14 @@ fn set(unit: &str, properties: &[Property]) -> Result<()> {
     let properties = systemd.known(&properties);
     let runtime = true;
     systemd.call("SetUnitProperties", &(unit, runtime, properties))
+}
+
+/// What came of asking for a scope.
+#[derive(Debug, PartialEq, Eq)]
+enum Started {
+    Now,
+    /// There is one of that name.
+    Exists,
 }
 
 /// systemd, over the system bus.
@@ -107,13 +130,7 @@ impl Systemd {
     }
 
     /// Starts the scope with `pid` in it, and waits until it has started.
-    fn start(&mut self, scope: &Scope, pid: i32, limits: &[&Property]) -> Result<()> {
-        let rule = format!(
-            "type='signal',sender='{}',interface='{}',member='JobRemoved'",
-            MANAGER.name, MANAGER.interface
-        );
-        // Before the job exists: one that ends at once has ended before its number is known.
-        self.bus.listen(&rule).map_err(|error| explain("AddMatch", &error))?;
+    fn start(&mut self, scope: &Scope, pid: i32, limits: &[&Property]) -> Result<Started> {
         let pids = vec![pid.cast_unsigned()];
         let mut properties: Properties<'_> = vec![
             ("Description", Variant::new(format!("container {}", scope.name))),
@@ -133,36 +150,58 @@ impl Systemd {
         }
         let auxiliary: Vec<(&str, Properties<'_>)> = Vec::new();
         let call = (scope.name.as_str(), "fail", properties, auxiliary);
-        let started = self.bus.call(MANAGER, "StartTransientUnit", &call);
-        let job: OwnedObjectPath = match started {
-            Err(Failure::Refused { name, .. }) if name.ends_with(".UnitExists") => {
-                let message = format!("systemd has a unit {} already", scope.name);
-                return Err(Error::AlreadyExists(message));
-            }
-            started => started
-                .and_then(|body| body.read())
-                .map_err(|error| explain("StartTransientUnit", &error))?,
-        };
-        let removed = |body: &Body| -> Option<String> {
-            let (_, ended, _, result): (u32, OwnedObjectPath, String, String) = body.read().ok()?;
-            (ended == job).then_some(result)
-        };
-        let result = self.bus.wait_for("JobRemoved", removed);
-        match result.map_err(|error| explain("JobRemoved", &error))?.as_str() {
-            "done" => Ok(()),
-            result => {
+        match self.run_job("StartTransientUnit", &call) {
+            Ok(result) if result == "done" => Ok(Started::Now),
+            Ok(result) => {
                 let reason = format!("systemd could not start {}: {result}", scope.name);
                 Err(Error::unsupported(FIELD, reason))
             }
+            Err(Failure::Refused { name, .. }) if name.ends_with(".UnitExists") => {
+                Ok(Started::Exists)
+            }
+            Err(error) => Err(explain("StartTransientUnit", &error)),
         }
     }
 
-    /// The path of the scope's cgroup.
-    fn cgroup_of(&mut self, scope: &Scope) -> Result<String> {
-        let unit: OwnedObjectPath = self.call("GetUnit", &scope.name)?;
+    fn end_if_empty(&mut self, hierarchy: &Hierarchy, unit: &str) -> Result<()> {
+        let Some(path) = self.cgroup_of(unit)? else { return Ok(()) };
+        if hierarchy.is_populated(&path)? {
+            return Ok(());
+        }
+        match self.run_job("StopUnit", &(unit, "fail")) {
+            Err(error) if !is_missing(&error) => Err(explain("StopUnit", &error)),
+            // However that job ends: what has no process is no scope.
+            _ => Ok(()),
+        }
+    }
+
+    /// Calls a method that begins a job, and waits for its end; answers with its result.
+    fn run_job<B>(&mut self, method: &str, body: &B) -> bus::Result<String>
+    where
+        B: Serialize + DynamicType,
+    {
+        // Before the job exists: one that ends at once has ended before its number is known.
+        self.bus.listen(&format!(
+            "type='signal',sender='{}',interface='{}',member='JobRemoved'",
+            MANAGER.name, MANAGER.interface
+        ))?;
+        let job: OwnedObjectPath = self.bus.call(MANAGER, method, body)?.read()?;
+        self.bus.wait_for("JobRemoved", |body| {
+            let (_, ended, _, result): (u32, OwnedObjectPath, String, String) = body.read().ok()?;
+            (ended == job).then_some(result)
+        })
+    }
+
+    /// The path of the scope's cgroup; `None` if there is no such scope.
+    fn cgroup_of(&mut self, unit: &str) -> Result<Option<String>> {
+        let unit = self.bus.call(MANAGER, "GetUnit", &unit).and_then(|body| body.read());
+        let unit: OwnedObjectPath = match unit {
+            Err(error) if is_missing(&error) => return Ok(None),
+            unit => unit.map_err(|error| explain("GetUnit", &error))?,
+        };
         let object = unit.to_string();
         let peer = Peer { object: &object, interface: "org.freedesktop.systemd1.Scope", ..MANAGER };
-        self.property(peer, "ControlGroup")
+        self.property(peer, "ControlGroup").map(Some)
     }
 
     /// Those that this version has, as it takes them.
@@ -184,13 +223,17 @@ impl Systemd {
         value.try_into().map_err(odd)
     }
 
-    fn call<T>(&mut self, method: &str, body: &(impl serde::Serialize + zbus::DynamicType)) -> Result<T>
+    fn call<T>(&mut self, method: &str, body: &(impl Serialize + DynamicType)) -> Result<T>
     where
         T: serde::de::DeserializeOwned + zbus::Type,
     {
         let answer = self.bus.call(MANAGER, method, body);
         answer.and_then(|body| body.read()).map_err(|error| explain(method, &error))
     }
+}
+
+fn is_missing(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused { name, .. } if name.ends_with(".NoSuchUnit"))
 }
 
 fn variant(value: &Value) -> Variant<'_> {
@@ -238,7 +281,7 @@ impl Placeholder {
             Cloned::Child => {
                 let theirs = file::lift(theirs);
                 if let Ok(theirs) = &theirs {
-                    let kept = file::close_all_but(0, &mut [std::os::fd::AsRawFd::as_raw_fd(theirs)]);
+                    let kept = file::close_all_but(0, &mut [theirs.as_raw_fd()]);
                     let _end = kept.and_then(|()| socket::recv(theirs.as_fd(), &mut [0]));
                 }
                 process::exit_now(0)

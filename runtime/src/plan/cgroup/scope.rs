@@ -36,17 +36,16 @@ impl Scope {
         let Some(path) = path else {
             return Ok(Self { slice: SLICE.to_owned(), name: format!("{PREFIX}-{id}.scope") });
         };
-        let invalid = |reason: &str| {
-            Err(Error::invalid("linux.cgroupsPath", format!("{path:?}"), reason))
-        };
+        let invalid =
+            |reason: &str| Err(Error::invalid("linux.cgroupsPath", format!("{path:?}"), reason));
         let parts: Vec<_> = path.split(':').collect();
         let [slice, prefix, name] = parts[..] else {
             return invalid("expected to be of format \"slice:prefix:name\" for systemd cgroups");
         };
         let slice = if slice.is_empty() { SLICE } else { slice };
-        let dashes = slice.strip_suffix(".slice").map(|stem| {
-            stem != "-" && (stem.is_empty() || stem.split('-').any(str::is_empty))
-        });
+        let dashes = slice
+            .strip_suffix(".slice")
+            .map(|stem| stem != "-" && (stem.is_empty() || stem.split('-').any(str::is_empty)));
         if dashes != Some(false) || !is_unit_name(slice) {
             return invalid("does not begin with the name of a slice");
         }
@@ -108,9 +107,7 @@ fn of_write(file: &str, value: &str) -> Vec<Property> {
         };
         value.map(|value| Property::new(name, Value::U64(value), 0))
     };
-    let set = |name: &str| {
-        cpus(value).map(|bytes| Property::new(name, Value::Bytes(bytes), 244))
-    };
+    let set = |name: &str| cpus(value).map(|bytes| Property::new(name, Value::Bytes(bytes), 244));
     match file {
         "cpu.max" => return bandwidth(value),
         "cpu.weight" => number("CPUWeight"),
@@ -154,7 +151,7 @@ fn bandwidth(value: &str) -> Vec<Property> {
 
 /// A list such as `0-3,7` as systemd takes it: a bit for each, the lowest in the first byte.
 fn cpus(list: &str) -> Option<Vec<u8>> {
-    /// More than any kernel is built for (CONFIG_NR_CPUS).
+    /// More than any kernel is built for (`CONFIG_NR_CPUS`).
     const MOST: usize = 1 << 16;
     let mut bytes = Vec::new();
     for range in list.split(',').map(str::trim) {
@@ -170,7 +167,7 @@ fn cpus(list: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The properties that annotations ask for: `org.systemd.property.NAME`, with a value in GVariant's
+/// The properties that annotations ask for: `org.systemd.property.NAME`, with a value in `GVariant`'s
 /// text form. As runc has it, a `NAME` in `Sec` is systemd's in `USec`, counted in seconds.
 pub(crate) fn of_annotations<'a>(
     annotations: impl IntoIterator<Item = (&'a String, &'a String)>,
@@ -182,7 +179,7 @@ pub(crate) fn of_annotations<'a>(
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(invalid("not the name of a property"));
         }
-        let value = parse(text).ok_or_else(|| invalid("not a value in GVariant's text form"))?;
+        let value = parse(text).ok_or_else(|| invalid("not a value in `GVariant`'s text form"))?;
         properties.push(match name.strip_suffix("Sec").filter(|stem| !stem.ends_with('U')) {
             Some(stem) => {
                 let value = microseconds(&value).ok_or_else(|| invalid("not a time in seconds"))?;
@@ -209,7 +206,7 @@ fn microseconds(value: &Value) -> Option<u64> {
     }
 }
 
-/// GVariant's text form (docs.gtk.org, "GVariant Text Format"), as far as properties need it: a
+/// `GVariant`'s text form (docs.gtk.org, "`GVariant` Text Format"), as far as properties need it: a
 /// number without a type is an `int32`, or a `double` where it has a point.
 fn parse(text: &str) -> Option<Value> {
     let text = text.trim();

@@ -37,15 +37,24 @@ fn a_path_names_a_slice_and_a_scope() {
     }
     for none in [None, Some(Path::new(""))] {
         let scope = Scope::parse(none, "pea").unwrap();
-        assert_eq!((scope.slice.as_str(), scope.name.as_str()), ("system.slice", "peapod-pea.scope"));
+        assert_eq!(
+            (scope.slice.as_str(), scope.name.as_str()),
+            ("system.slice", "peapod-pea.scope")
+        );
     }
 }
 
 #[test]
 fn a_path_that_names_no_scope_is_refused() {
-    for path in
-        ["/peapod/x", "a:b", "a.slice:b:c:d", "a:b:c", "a--b.slice:c:d", ".slice:a:b", "a.slice:b/c:d"]
-    {
+    for path in [
+        "/peapod/x",
+        "a:b",
+        "a.slice:b:c:d",
+        "a:b:c",
+        "a--b.slice:c:d",
+        ".slice:a:b",
+        "a.slice:b/c:d",
+    ] {
         let error = scope(path).unwrap_err().to_string();
         assert!(error.contains("linux.cgroupsPath") && error.contains(path), "{error}");
     }
