@@ -109,7 +109,7 @@ impl Globals {
         if self.rootless == Rootless::True {
             return refuse("--rootless=true");
         }
-        if !matches!(verb, "create" | "run" | "sandbox") {
+        if !matches!(verb, "create" | "run" | "restore" | "sandbox") {
             return Ok(());
         }
         match self.cgroup_manager {

@@ -1,5 +1,6 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
@@ -12,6 +13,7 @@ pub(crate) mod log;
 mod output;
 mod pause;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod sandbox;
@@ -54,7 +56,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 17] = [
+const VERBS: [Verb; 19] = [
     verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
     verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
@@ -69,6 +71,8 @@ const VERBS: [Verb; 17] = [
     verb!(resume),
     verb!(update),
     verb!(events),
+    verb!(checkpoint),
+    verb!(restore, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),

@@ -1,22 +1,21 @@
 //! Creates a container: everything but the execution of its program.
 
 use super::agent::Agent;
+use super::birthplace::{Birthplace, Cgroups};
 use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
-use super::state::{OwnCgroup, Phase, State, Status};
+use super::state::{Phase, State, Status};
 use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
-use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup, systemd};
+use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::cgroup::scope::{Property, Scope, of_annotations};
-use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
+use crate::plan::{Facts, Hooks, Options, Plan, Switch};
 use crate::spec;
 use crate::sys::process::Child;
-use oci_spec::runtime::Spec;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -41,16 +40,6 @@ pub struct Create<'a> {
     pub no_new_keyring: bool,
     /// Who makes its cgroup, if that is not the sandbox's.
     pub cgroups: Cgroups,
-}
-
-/// Who makes cgroups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cgroups {
-    /// This library, as directories.
-    #[default]
-    Cgroupfs,
-    /// systemd, as scopes.
-    Systemd,
 }
 
 /// Creates a container, which then waits for [`start`](super::start()). Answers with what it
@@ -83,8 +72,11 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         // What was opened by the number of pause is its own: it has lived all the time.
         sandbox.make_sure_pause_lives()?;
     }
-    let scope = request.scope(&spec)?;
-    let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let birthplace = match &sandbox {
+        // In a pod it is the pod's: its limits hold for all.
+        Some(sandbox) => Birthplace::Group(format!("{}/{}", sandbox.cgroup(), request.id)),
+        None => Birthplace::of_container(&spec, request.id, request.cgroups)?,
+    };
     let hooks = Hooks::to_keep(&spec)?;
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
@@ -96,9 +88,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         hooks,
         plan: &plan,
         sources,
-        cgroup: cgroup.clone(),
-        leaf: cgroup,
-        scope,
+        birthplace,
         pid_file: request.pid_file,
         console,
         start: Start::Later,
@@ -107,25 +97,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     Ok(Created { up, warnings: plan.warnings })
 }
 
-/// A scope that systemd is asked for.
-#[derive(Debug)]
-pub(crate) struct Unit {
-    scope: Scope,
-    /// What annotations ask for.
-    properties: Vec<Property>,
-}
-
 impl Create<'_> {
-    fn scope(&self, spec: &Spec) -> Result<Option<Unit>> {
-        if self.cgroups == Cgroups::Cgroupfs || self.sandbox.is_some() {
-            return Ok(None);
-        }
-        let path = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
-        let scope = Scope::parse(path, self.id)?;
-        let properties = of_annotations(spec.annotations().iter().flatten())?;
-        Ok(Some(Unit { scope, properties }))
-    }
-
     fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options> {
         Ok(Options {
             sandbox: sandbox.map(Membership::sharing),
@@ -144,12 +116,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) hooks: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
-    /// The cgroup that is the container's own, with all below it.
-    pub(crate) cgroup: String,
-    /// The group that its first process is born in: the same, or one below.
-    pub(crate) leaf: String,
-    /// The same, if it is systemd that makes the cgroup.
-    pub(crate) scope: Option<Unit>,
+    /// The cgroup that its first process is born in.
+    pub(crate) birthplace: Birthplace,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
     /// Whoever is notified by its seccomp filter.
@@ -182,51 +150,34 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
-    prepared.state.scope = prepared.scope.as_ref().map(|unit| unit.scope.name.clone());
+    prepared.state.scope = prepared.birthplace.unit();
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
-    let hierarchy = Hierarchy::open()?;
-    let has_leaf = prepared.cgroup != prepared.leaf;
-    let (cgroup, placeholder) = match &prepared.scope {
-        Some(unit) => {
-            let (cgroup, placeholder) =
-                hierarchy.start_scope(&unit.scope, &plan.cgroup, &unit.properties)?;
-            (cgroup, Some(placeholder))
-        }
-        None => {
-            OwnCgroup { path: prepared.cgroup.clone(), id: None }.save(entry)?;
-            let none = CgroupPlan::default();
-            let limits = if has_leaf { &none } else { &plan.cgroup };
-            (hierarchy.create(&prepared.cgroup, limits)?, None)
-        }
-    };
-    OwnCgroup { path: cgroup.path().to_owned(), id: Some(cgroup.id()) }.save(entry)?;
-    let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
-    let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    let mut made = prepared.birthplace.make(entry, plan)?;
     if let Some(rules) = &plan.cgroup.devices {
-        birthplace.confine(rules, reserved.root())?;
+        made.leaf().confine(rules, reserved.root())?;
     }
-    prepared.sources.open_cgroup(plan, birthplace.fd())?;
+    prepared.sources.open_cgroup(plan, made.leaf().fd())?;
 
     let gate = match prepared.start {
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
-    let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
-    drop(placeholder);
+    let spawned = spawn(plan, &prepared.sources, made.leaf().fd(), gate.as_ref())?;
+    made.has_process();
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)
-        .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
+        .and_then(|pid| settle(pid, &mut prepared, made.leaf(), entry))
         .and_then(|()| match spawned.take_terminal() {
             Some(terminal) => prepared.console.give(plan, terminal),
             None => Ok(None),
         })
-        .map_err(|error| grant::blame_memory(error, birthplace))?;
-    spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
+        .map_err(|error| grant::blame_memory(error, made.leaf()))?;
+    spawned.release().map_err(|error| grant::blame_memory(error, made.leaf()))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
         spawned.wait_for_program(plan, ready)?;
@@ -234,9 +185,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         prepared.state.save(entry)?;
     }
     let child = spawned.keep()?;
-    // From here on it exists, and is `delete`'s to remove.
-    let _group = leaf.map(NewCgroup::keep);
-    let _group = cgroup.keep();
+    made.keep();
     poststop.disarm();
     reserved.keep();
     Ok(Up { child, terminal })
@@ -249,10 +198,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
     grant::pending_signals(plan, pid)?;
-    cgroup.write_all(&plan.cgroup.late)?;
-    if let Some(unit) = &prepared.scope {
-        systemd::set_late_limits(&unit.scope, &plan.cgroup)?;
-    }
+    prepared.birthplace.limit_late(cgroup, plan)?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     match prepared.pid_file {
@@ -261,21 +207,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     }
 }
 
-/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group
-/// of ours. In a pod it is the pod's: its limits hold for all.
-fn cgroup_path(spec: &Spec, id: &str, sandbox: Option<&Membership<'_>>) -> String {
-    if let Some(sandbox) = sandbox {
-        return format!("{}/{id}", sandbox.cgroup());
-    }
-    let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
-    match asked.map(|path| path.to_string_lossy()).filter(|path| !path.is_empty()) {
-        Some(path) if path.starts_with('/') => path.into_owned(),
-        Some(path) => format!("{DEFAULT_PARENT}/{path}"),
-        None => format!("{DEFAULT_PARENT}/{id}"),
-    }
-}
-
-fn absolute(bundle: &Path) -> Result<PathBuf> {
+pub(super) fn absolute(bundle: &Path) -> Result<PathBuf> {
     std::path::absolute(bundle)
         .map_err(|error| Error::invalid("--bundle", bundle.display(), error.to_string()))
 }

@@ -4,8 +4,10 @@
 //! ARCHITECTURE.md.
 
 mod agent;
+mod birthplace;
 mod console;
 mod create;
+mod criu;
 mod delete;
 mod descriptors;
 mod events;
@@ -36,10 +38,13 @@ mod stop;
 mod update;
 
 pub use crate::spec::exec::{Changes, User};
+pub(crate) use birthplace::Birthplace;
+pub use birthplace::Cgroups;
 pub(crate) use console::Console;
 pub use console::Detach;
-pub use create::{Cgroups, Create, create};
+pub use create::{Create, create};
 pub(crate) use create::{Prepared, Start, bring_up};
+pub use criu::{CgroupsMode, Checkpoint, Options as CriuOptions, Restore, checkpoint, restore};
 pub(crate) use delete::clean_up;
 pub use delete::{Force, delete};
 pub use events::{Happening, Watch};

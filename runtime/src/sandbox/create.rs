@@ -2,7 +2,7 @@
 
 use super::plan;
 use crate::cgroup::DEFAULT_PARENT;
-use crate::container::{Console, Prepared, Root, Start, State, bring_up, oom_score_of};
+use crate::container::{Birthplace, Console, Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
 use crate::plan::IdMaps;
@@ -89,9 +89,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         hooks: None,
         plan: &plan,
         sources,
-        leaf: format!("{cgroup}/pause"),
-        cgroup: cgroup.clone(),
-        scope: None,
+        birthplace: Birthplace::Sandbox(cgroup.clone()),
         pid_file: None,
         console: Console::Here,
         agent: None,

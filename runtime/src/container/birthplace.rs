@@ -1,0 +1,128 @@
+//! The cgroup that the first process of a container is born in: ours as a directory, or as a scope
+//! that systemd makes.
+
+use super::root::Entry;
+use super::state::OwnCgroup;
+use crate::cgroup::systemd::{self, Placeholder};
+use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use crate::error::Result;
+use crate::plan::cgroup::scope::{Property, Scope, of_annotations};
+use crate::plan::{CgroupPlan, Plan};
+use oci_spec::runtime::Spec;
+use std::path::Path;
+
+/// Who makes cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cgroups {
+    /// This library, as directories.
+    #[default]
+    Cgroupfs,
+    /// systemd, as scopes.
+    Systemd,
+}
+
+/// Where it is to be.
+#[derive(Debug)]
+pub(crate) enum Birthplace {
+    /// A group at that path.
+    Group(String),
+    /// The group `pause` in one at that path, which is the sandbox's own with all below it.
+    Sandbox(String),
+    /// A unit of systemd's, with what annotations ask for.
+    Scope(Scope, Vec<Property>),
+}
+
+/// What was made. Dropped, it goes away again.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Made {
+    /// The container's own, with all below it.
+    own: NewCgroup,
+    leaf: Option<NewCgroup>,
+    placeholder: Option<Placeholder>,
+}
+
+impl Birthplace {
+    /// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a
+    /// group of ours; systemd's is in three parts.
+    pub(super) fn of_container(spec: &Spec, id: &str, cgroups: Cgroups) -> Result<Self> {
+        let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
+        if cgroups == Cgroups::Systemd {
+            let properties = of_annotations(spec.annotations().iter().flatten())?;
+            return Ok(Self::Scope(Scope::parse(asked, id)?, properties));
+        }
+        let asked = asked.map(Path::to_string_lossy).filter(|path| !path.is_empty());
+        Ok(Self::Group(match asked {
+            Some(path) if path.starts_with('/') => path.into_owned(),
+            Some(path) => format!("{DEFAULT_PARENT}/{path}"),
+            None => format!("{DEFAULT_PARENT}/{id}"),
+        }))
+    }
+
+    /// The unit of systemd's, by its name.
+    pub(super) fn unit(&self) -> Option<String> {
+        match self {
+            Self::Scope(scope, _) => Some(scope.name.clone()),
+            Self::Group(_) | Self::Sandbox(_) => None,
+        }
+    }
+
+    /// Makes it, and writes down first what cannot be found again otherwise.
+    pub(super) fn make(&self, entry: &Entry, plan: &Plan) -> Result<Made> {
+        let hierarchy = Hierarchy::open()?;
+        let limits = &plan.cgroup;
+        let own = |path: &str, limits| {
+            OwnCgroup { path: path.to_owned(), id: None }.save(entry)?;
+            let own = hierarchy.create(path, limits)?;
+            save(entry, &own)?;
+            Ok(own)
+        };
+        match self {
+            Self::Group(path) => {
+                Ok(Made { own: own(path, limits)?, leaf: None, placeholder: None })
+            }
+            Self::Sandbox(path) => {
+                let own = own(path, &CgroupPlan::default())?;
+                let leaf = Some(hierarchy.create(&format!("{path}/pause"), limits)?);
+                Ok(Made { own, leaf, placeholder: None })
+            }
+            // One that nobody knows of ends with its placeholder.
+            Self::Scope(scope, asked) => {
+                let (own, placeholder) = hierarchy.start_scope(scope, limits, asked)?;
+                save(entry, &own)?;
+                Ok(Made { own, leaf: None, placeholder: Some(placeholder) })
+            }
+        }
+    }
+
+    /// Sets the limits that setting up could have met.
+    pub(super) fn limit_late(&self, cgroup: &NewCgroup, plan: &Plan) -> Result<()> {
+        cgroup.write_all(&plan.cgroup.late)?;
+        match self {
+            Self::Scope(scope, _) => systemd::set_late_limits(scope, &plan.cgroup),
+            Self::Group(_) | Self::Sandbox(_) => Ok(()),
+        }
+    }
+}
+
+fn save(entry: &Entry, cgroup: &NewCgroup) -> Result<()> {
+    OwnCgroup { path: cgroup.path().to_owned(), id: Some(cgroup.id()) }.save(entry)
+}
+
+impl Made {
+    /// The group that the first process is born in.
+    pub(super) fn leaf(&self) -> &NewCgroup {
+        self.leaf.as_ref().unwrap_or(&self.own)
+    }
+
+    /// The first process is there.
+    pub(super) fn has_process(&mut self) {
+        drop(self.placeholder.take());
+    }
+
+    /// From here on it exists, and is `delete`'s to remove.
+    pub(super) fn keep(self) {
+        let _leaf = self.leaf.map(NewCgroup::keep);
+        let _own = self.own.keep();
+    }
+}
