@@ -233,6 +233,24 @@ impl Root {
         Ok(Container::new(self, self.id(name), process, output))
     }
 
+    /// Restores a container.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be.
+    pub fn restore(&self, name: &str, bundle: &Bundle, options: &[&str]) -> Result<Container<'_>> {
+        bundle.write()?;
+        let path = bundle.path().to_str().context("the path of the bundle")?;
+        let pid_file = self.file(&format!("{name}.restored.pid"));
+        let file = pid_file.to_str().context("the path of the pid file")?;
+        let (id, fixed) = (self.id(name), ["--bundle", path, "--pid-file", file]);
+        let running = self.start(&[&["restore"], &fixed[..], options, &[&id]].concat())?;
+        let output = (running.stdout.clone(), running.stderr.clone());
+        running.finish()?.ok()?;
+        let process = self.adopt(read_pid(&pid_file)?)?;
+        Ok(Container::new(self, id, process, output))
+    }
+
     /// Creates and starts a container.
     ///
     /// # Errors
