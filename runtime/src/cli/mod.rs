@@ -21,8 +21,9 @@ mod state;
 mod stop;
 mod update;
 mod usage;
+mod wait;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches};
 use globals::Globals;
 use output::{Format, print_json, table, warn};
@@ -54,7 +55,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 17] = [
+const VERBS: [Verb; 18] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -69,6 +70,7 @@ const VERBS: [Verb; 17] = [
     verb!(resume),
     verb!(update),
     verb!(events),
+    verb!(wait),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),
@@ -153,6 +155,14 @@ fn command(args: &[OsString]) -> Command {
     }
     let describe = |verb: &Verb| (verb.arguments)(Command::new(verb.name)).args_override_self(true);
     Globals::command().subcommands(named.into_iter().map(describe))
+}
+
+/// Does something to each of some containers, whatever comes of the others; all that fails is told.
+fn every(ids: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let failed: Vec<_> = ids.iter().filter_map(|id| act(id).err()).collect();
+    let texts: Vec<_> = failed.iter().map(|error| format!("{error:#}")).collect();
+    ensure!(texts.is_empty(), "{}", texts.join("; "));
+    Ok(())
 }
 
 /// A number of seconds, whole or not.

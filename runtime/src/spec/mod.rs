@@ -9,6 +9,7 @@ mod explain;
 mod hooks;
 mod older;
 pub mod signal;
+pub(crate) mod source;
 mod strict;
 mod template;
 mod unsupported;
