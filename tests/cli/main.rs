@@ -15,6 +15,7 @@ mod kill;
 mod list;
 mod log;
 mod mounts;
+mod mounts_added;
 mod pause;
 mod ps;
 mod resume;

@@ -9,6 +9,7 @@ mod globals;
 mod kill;
 mod list;
 pub(crate) mod log;
+mod mounts;
 mod output;
 mod pause;
 mod ps;
@@ -55,7 +56,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 18] = [
+const VERBS: [Verb; 19] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -71,6 +72,7 @@ const VERBS: [Verb; 18] = [
     verb!(update),
     verb!(events),
     verb!(wait),
+    verb!(mounts),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),

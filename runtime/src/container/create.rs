@@ -184,6 +184,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let none = CgroupPlan::default();
     let cgroup = hierarchy.create(&own.path, if has_leaf { &none } else { &plan.cgroup })?;
     own.id = Some(cgroup.id());
+    if cgroup.is_taken() {
+        make_sure_it_is_nobodys(&reserved, &own)?;
+    }
     own.save(entry)?;
     let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
     let birthplace = leaf.as_ref().unwrap_or(&cgroup);
@@ -221,6 +224,18 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     poststop.disarm();
     reserved.keep();
     Ok(Up { child, terminal })
+}
+
+/// The cgroup of a container that has ended is its own until that is deleted: by then it would be
+/// killed together with whatever is in it.
+fn make_sure_it_is_nobodys(reserved: &Reserved<'_>, own: &OwnCgroup) -> Result<()> {
+    let own_id = reserved.entry()?.id();
+    let owner = reserved.others()?.into_iter().find(|other| {
+        let theirs = reserved.other(other).and_then(|entry| OwnCgroup::load(&entry));
+        other != own_id && theirs.is_ok_and(|theirs| theirs.as_ref() == Some(own))
+    });
+    let message = |owner| format!("cgroup {} exists already: it is that of {owner}", own.path);
+    owner.map_or(Ok(()), |owner| Err(Error::AlreadyExists(message(owner))))
 }
 
 /// What init is given by its parent once it has done its own part, and what is written of it. The

@@ -305,6 +305,16 @@ impl Reserved<'_> {
         self.root.as_fd()
     }
 
+    /// The ids of all containers and sandboxes, this one's too.
+    pub(crate) fn others(&self) -> Result<Vec<String>> {
+        self.root.ids()
+    }
+
+    /// Another container.
+    pub(crate) fn other(&self, id: &str) -> Result<Entry> {
+        self.root.open_entry(id)
+    }
+
     /// Lets the container stay.
     pub(crate) fn keep(mut self) {
         self.locked = None;

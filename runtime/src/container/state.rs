@@ -3,6 +3,7 @@
 use super::gate;
 use super::identity::Identity;
 use super::root::{Entry, Root, owner};
+use super::users;
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
 use crate::plan::IdMaps;
@@ -326,7 +327,7 @@ pub(super) fn report(entry: &Entry, state: State) -> Result<Report> {
         oci_version: OCI_VERSION,
         status,
         pid: state.init.as_ref().filter(|_| is_alive).map_or(0, |init| init.pid),
-        owner: owner(entry)?.to_string(),
+        owner: users::name_of(owner(entry)?),
         sandbox: state.sandbox().map(str::to_owned),
         oom_killed: cgroup.as_ref().map_or(Ok(0), Cgroup::oom_kills)? > 0,
         id: state.id,
