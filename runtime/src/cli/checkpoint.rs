@@ -38,6 +38,7 @@ pub(super) struct Arguments {
 
 /// What `checkpoint` and `restore` have in common.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags, each by its own name")]
 pub(super) struct Shared {
     /// The directory of CRIU's files
     #[arg(long, value_name = "DIR", default_value = "checkpoint")]

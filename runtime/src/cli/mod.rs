@@ -10,6 +10,7 @@ mod globals;
 mod kill;
 mod list;
 pub(crate) mod log;
+mod mounts;
 mod output;
 mod pause;
 mod ps;
@@ -23,8 +24,9 @@ mod state;
 mod stop;
 mod update;
 mod usage;
+mod wait;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches};
 use globals::Globals;
 use output::{Format, print_json, table, warn};
@@ -56,7 +58,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 21] = [
     verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
     verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
@@ -73,6 +75,8 @@ const VERBS: [Verb; 19] = [
     verb!(events),
     verb!(checkpoint),
     verb!(restore, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
+    verb!(wait),
+    verb!(mounts),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),
@@ -157,6 +161,14 @@ fn command(args: &[OsString]) -> Command {
     }
     let describe = |verb: &Verb| (verb.arguments)(Command::new(verb.name)).args_override_self(true);
     Globals::command().subcommands(named.into_iter().map(describe))
+}
+
+/// Does something to each of some containers, whatever comes of the others; all that fails is told.
+fn every(ids: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let failed: Vec<_> = ids.iter().filter_map(|id| act(id).err()).collect();
+    let texts: Vec<_> = failed.iter().map(|error| format!("{error:#}")).collect();
+    ensure!(texts.is_empty(), "{}", texts.join("; "));
+    Ok(())
 }
 
 /// A number of seconds, whole or not.

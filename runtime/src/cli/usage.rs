@@ -55,12 +55,11 @@ impl Reader<'_> {
             } else if let Some(verb) = command.find_subcommand(&text) {
                 self.take();
                 return self.read(verb);
+            } else if command.get_positionals().any(Arg::is_trailing_var_arg_set) {
+                // From here on it is somebody else's.
+                return;
             } else {
                 self.take();
-                if command.get_positionals().any(Arg::is_trailing_var_arg_set) {
-                    // The rest is somebody else's.
-                    return;
-                }
             }
         }
     }

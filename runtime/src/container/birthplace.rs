@@ -1,11 +1,11 @@
 //! The cgroup that the first process of a container is born in: ours as a directory, or as a scope
 //! that systemd makes.
 
-use super::root::Entry;
+use super::root::Reserved;
 use super::state::OwnCgroup;
 use crate::cgroup::systemd::{self, Placeholder};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::cgroup::scope::{Property, Scope, of_annotations};
 use crate::plan::{CgroupPlan, Plan};
 use oci_spec::runtime::Spec;
@@ -68,13 +68,17 @@ impl Birthplace {
     }
 
     /// Makes it, and writes down first what cannot be found again otherwise.
-    pub(super) fn make(&self, entry: &Entry, plan: &Plan) -> Result<Made> {
+    pub(super) fn make(&self, reserved: &Reserved<'_>, plan: &Plan) -> Result<Made> {
+        let entry = reserved.entry()?;
         let hierarchy = Hierarchy::open()?;
         let limits = &plan.cgroup;
         let own = |path: &str, limits| {
             OwnCgroup { path: path.to_owned(), id: None }.save(entry)?;
             let own = hierarchy.create(path, limits)?;
-            save(entry, &own)?;
+            if own.is_taken() {
+                make_sure_it_is_nobodys(reserved, &record(&own))?;
+            }
+            record(&own).save(entry)?;
             Ok(own)
         };
         match self {
@@ -89,7 +93,7 @@ impl Birthplace {
             // One that nobody knows of ends with its placeholder.
             Self::Scope(scope, asked) => {
                 let (own, placeholder) = hierarchy.start_scope(scope, limits, asked)?;
-                save(entry, &own)?;
+                record(&own).save(entry)?;
                 Ok(Made { own, leaf: None, placeholder: Some(placeholder) })
             }
         }
@@ -105,8 +109,21 @@ impl Birthplace {
     }
 }
 
-fn save(entry: &Entry, cgroup: &NewCgroup) -> Result<()> {
-    OwnCgroup { path: cgroup.path().to_owned(), id: Some(cgroup.id()) }.save(entry)
+/// What is written of it.
+fn record(cgroup: &NewCgroup) -> OwnCgroup {
+    OwnCgroup { path: cgroup.path().to_owned(), id: Some(cgroup.id()) }
+}
+
+/// The cgroup of a container that has ended is its own until that is deleted: by then it would be
+/// killed together with whatever is in it.
+fn make_sure_it_is_nobodys(reserved: &Reserved<'_>, own: &OwnCgroup) -> Result<()> {
+    let own_id = reserved.entry()?.id();
+    let owner = reserved.others()?.into_iter().find(|other| {
+        let theirs = reserved.other(other).and_then(|entry| OwnCgroup::load(&entry));
+        other != own_id && theirs.is_ok_and(|theirs| theirs.as_ref() == Some(own))
+    });
+    let message = |owner| format!("cgroup {} exists already: it is that of {owner}", own.path);
+    owner.map_or(Ok(()), |owner| Err(Error::AlreadyExists(message(owner))))
 }
 
 impl Made {

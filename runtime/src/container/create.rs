@@ -6,6 +6,7 @@ use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
+use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
@@ -14,7 +15,7 @@ use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::{Facts, Hooks, Options, Plan, Switch};
-use crate::spec;
+use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,12 +27,16 @@ pub struct Create<'a> {
     pub id: &'a str,
     /// The directory of its config.json.
     pub bundle: &'a Path,
+    /// Where its configuration is.
+    pub config: Config<'a>,
     /// The sandbox whose namespaces and cgroup it shares.
     pub sandbox: Option<&'a str>,
     /// Where its pid is written to.
     pub pid_file: Option<&'a Path>,
     /// Where its terminal is sent to.
     pub console_socket: Option<&'a Path>,
+    /// Where a pidfd of its first process is sent to.
+    pub pidfd_socket: Option<&'a Path>,
     /// How many descriptors after stdio its program keeps.
     pub preserve_fds: u32,
     /// Whether it enters its root by chroot: from a ramdisk nothing can pivot.
@@ -52,6 +57,20 @@ pub fn create(root: &Root, request: &Create<'_>) -> Result<Vec<String>> {
     create_for(root, request, Detach::Yes).map(|created| created.warnings)
 }
 
+/// What [`create`] would do, in full; nothing of it is done.
+///
+/// # Errors
+///
+/// Those of `create` that are found before anything is made or opened.
+pub fn dry_run(root: &Root, request: &Create<'_>) -> Result<String> {
+    let bundle = absolute(request.bundle)?;
+    let spec = load_from(request.config, &bundle)?.spec;
+    let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
+    let options = request.options(sandbox.as_ref())?;
+    let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    Ok(format!("{plan:#?}\n"))
+}
+
 /// A container that was created, with its first process and its terminal.
 #[derive(Debug)]
 pub(super) struct Created {
@@ -62,7 +81,7 @@ pub(super) struct Created {
 /// Creates a container for a caller that stays, or one that does not.
 pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> Result<Created> {
     let bundle = absolute(request.bundle)?;
-    let spec = spec::load(&bundle)?;
+    let Loaded { spec, text } = load_from(request.config, &bundle)?;
     let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
     let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
@@ -81,16 +100,19 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
+    state.has_config = text.is_some();
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
         state,
         hooks,
+        config: text,
         plan: &plan,
         sources,
         birthplace,
         pid_file: request.pid_file,
         console,
+        pidfd_socket: PidfdSocket::open(request.pidfd_socket)?,
         start: Start::Later,
     };
     let up = bring_up(root.reserve(request.id)?, prepared)?;
@@ -114,12 +136,15 @@ pub(crate) struct Prepared<'a> {
     pub(crate) state: State,
     /// The hooks of later verbs, as they are kept.
     pub(crate) hooks: Option<Vec<u8>>,
+    /// The text of its configuration, if that is not in the bundle.
+    pub(crate) config: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
     /// The cgroup that its first process is born in.
     pub(crate) birthplace: Birthplace,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
+    pub(crate) pidfd_socket: Option<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
     pub(crate) start: Start<'a>,
@@ -153,9 +178,10 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     prepared.state.scope = prepared.birthplace.unit();
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
+    prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
-    let mut made = prepared.birthplace.make(entry, plan)?;
+    let mut made = prepared.birthplace.make(&reserved, plan)?;
     if let Some(rules) = &plan.cgroup.devices {
         made.leaf().confine(rules, reserved.root())?;
     }
@@ -201,6 +227,9 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     prepared.birthplace.limit_late(cgroup, plan)?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
+    if let Some(socket) = &prepared.pidfd_socket {
+        socket.send(Kind::Init, pid)?;
+    }
     match prepared.pid_file {
         Some(path) => pidfile::write(path, pid),
         None => Ok(()),

@@ -3,6 +3,7 @@
 use super::gate;
 use super::identity::Identity;
 use super::root::{Entry, Root, owner};
+use super::users;
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
 use crate::plan::IdMaps;
@@ -49,6 +50,9 @@ pub struct State {
     /// The unit of systemd's that its cgroup is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<String>,
+    /// Whether its configuration is kept beside this, and not in the bundle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_config: bool,
 }
 
 /// What a state is of.
@@ -186,6 +190,7 @@ impl State {
             no_new_keyring: false,
             has_hooks: false,
             scope: None,
+            has_config: false,
         }
     }
 
@@ -326,7 +331,7 @@ pub(super) fn report(entry: &Entry, state: State) -> Result<Report> {
         oci_version: OCI_VERSION,
         status,
         pid: state.init.as_ref().filter(|_| is_alive).map_or(0, |init| init.pid),
-        owner: owner(entry)?.to_string(),
+        owner: users::name_of(owner(entry)?),
         sandbox: state.sandbox().map(str::to_owned),
         oom_killed: cgroup.as_ref().map_or(Ok(0), Cgroup::oom_kills)? > 0,
         id: state.id,

@@ -87,11 +87,13 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
     let prepared = Prepared {
         state: State::of_sandbox(id, mode.is_nested(), maps.clone()),
         hooks: None,
+        config: None,
         plan: &plan,
         sources,
         birthplace: Birthplace::Sandbox(cgroup.clone()),
         pid_file: None,
         console: Console::Here,
+        pidfd_socket: None,
         agent: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),

@@ -9,7 +9,7 @@ use super::service::{Place, Service};
 use super::{CONFIG, DESCRIPTORS, Options, external};
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Facts, Options as PlanOptions, Plan, Stdio};
-use crate::spec;
+use crate::spec::{self, source::load_kept};
 use crate::sys::file;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -60,7 +60,10 @@ fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
         let reason = format!("{id} is a member of the sandbox {sandbox}, whose namespaces it has");
         return Err(Error::unsupported("checkpoint", reason));
     }
-    let spec = spec::load(&state.bundle)?;
+    let spec = match state.has_config {
+        true => load_kept(&locked.entry.read_config()?)?,
+        false => spec::load(&state.bundle)?,
+    };
     let plan = Plan::build(&spec, &state.bundle, &PlanOptions::default(), &Facts::probe()?)?;
     let directories = request.options.open("dump.log")?;
     let namespaces = external::namespaces(&spec)?;

@@ -38,6 +38,7 @@ const CONFIG: &str = "org.criu.config";
 
 /// What both are asked for.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "CRIU's options, each by its own name")]
 pub struct Options<'a> {
     /// The directory of CRIU's files.
     pub image_path: PathBuf,

@@ -51,7 +51,7 @@ pub struct Restore<'a> {
     pub no_subreaper: bool,
     /// Whether TCP connections are restored as closed.
     pub tcp_close: bool,
-    /// The profile of AppArmor's or the label of SELinux's that its processes have.
+    /// The profile of `AppArmor`'s or the label of `SELinux`'s that its processes have.
     pub lsm_profile: Option<&'a str>,
     /// The context that its mounts have.
     pub lsm_mount_context: Option<&'a str>,
@@ -201,7 +201,7 @@ fn bring_back(
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
-    let mut made = prepared.birthplace.make(entry, plan)?;
+    let mut made = prepared.birthplace.make(&reserved, plan)?;
     if let Some(rules) = &plan.cgroup.devices {
         made.leaf().confine(rules, reserved.root())?;
     }

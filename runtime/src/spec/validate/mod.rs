@@ -9,7 +9,7 @@ mod process;
 mod seccomp;
 
 pub(crate) use linux::sysctl_path;
-pub(crate) use mounts::REPLACEABLE;
+pub(crate) use mounts::{REPLACEABLE, check_mounts};
 pub(crate) use seccomp::check as check_seccomp;
 
 use super::signal;
