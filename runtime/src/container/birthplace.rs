@@ -1,36 +1,13 @@
-//! The cgroup that the first process of a container is born in: ours as a directory, or as a scope
-//! that systemd makes.
+//! Makes the cgroup that the first process of a container is born in: a directory, or a scope that
+//! systemd makes.
 
 use super::root::Reserved;
 use super::state::OwnCgroup;
 use crate::cgroup::systemd::{self, Placeholder};
-use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use crate::cgroup::{Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
-use crate::plan::cgroup::scope::{Property, Scope, of_annotations};
+use crate::plan::cgroup::place::Birthplace;
 use crate::plan::{CgroupPlan, Plan};
-use oci_spec::runtime::Spec;
-use std::path::Path;
-
-/// Who makes cgroups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cgroups {
-    /// This library, as directories.
-    #[default]
-    Cgroupfs,
-    /// systemd, as scopes.
-    Systemd,
-}
-
-/// Where it is to be.
-#[derive(Debug)]
-pub(crate) enum Birthplace {
-    /// A group at that path.
-    Group(String),
-    /// The group `pause` in one at that path, which is the sandbox's own with all below it.
-    Sandbox(String),
-    /// A unit of systemd's, with what annotations ask for.
-    Scope(Scope, Vec<Property>),
-}
 
 /// What was made. Dropped, it goes away again.
 #[derive(Debug)]
@@ -43,30 +20,6 @@ pub(crate) struct Made {
 }
 
 impl Birthplace {
-    /// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a
-    /// group of ours; systemd's is in three parts.
-    pub(super) fn of_container(spec: &Spec, id: &str, cgroups: Cgroups) -> Result<Self> {
-        let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
-        if cgroups == Cgroups::Systemd {
-            let properties = of_annotations(spec.annotations().iter().flatten())?;
-            return Ok(Self::Scope(Scope::parse(asked, id)?, properties));
-        }
-        let asked = asked.map(Path::to_string_lossy).filter(|path| !path.is_empty());
-        Ok(Self::Group(match asked {
-            Some(path) if path.starts_with('/') => path.into_owned(),
-            Some(path) => format!("{DEFAULT_PARENT}/{path}"),
-            None => format!("{DEFAULT_PARENT}/{id}"),
-        }))
-    }
-
-    /// The unit of systemd's, by its name.
-    pub(super) fn unit(&self) -> Option<String> {
-        match self {
-            Self::Scope(scope, _) => Some(scope.name.clone()),
-            Self::Group(_) | Self::Sandbox(_) => None,
-        }
-    }
-
     /// Makes it, and writes down first what cannot be found again otherwise.
     pub(super) fn make(&self, reserved: &Reserved<'_>, plan: &Plan) -> Result<Made> {
         let entry = reserved.entry()?;

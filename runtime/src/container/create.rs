@@ -1,7 +1,6 @@
 //! Creates a container: everything but the execution of its program.
 
 use super::agent::Agent;
-use super::birthplace::{Birthplace, Cgroups};
 use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
@@ -14,6 +13,7 @@ use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
 use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
+use crate::plan::cgroup::place::{Birthplace, Cgroups};
 use crate::plan::{Facts, Hooks, Options, Plan, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;

@@ -41,10 +41,9 @@ mod update;
 mod users;
 mod wait;
 
+pub use crate::plan::cgroup::place::Cgroups;
 pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
-pub(crate) use birthplace::Birthplace;
-pub use birthplace::Cgroups;
 pub(crate) use console::Console;
 pub use console::Detach;
 pub use create::{Create, create, dry_run};

@@ -32,8 +32,8 @@ pub(super) fn open(init: &Init<'_>) -> Result<()> {
     (0..3).try_for_each(|number| file::dup_to(slave.as_fd(), number))
 }
 
-/// Where stdio is the host's null device it becomes the container's: the program then has no file of
-/// a mount that it cannot see, which nothing could be checkpointed with.
+/// Where stdio is the host's null device it becomes the container's: the program then has no file
+/// of a mount that it cannot see, with which it could not be checkpointed.
 fn exchange_null() -> Result<()> {
     const NULL: (u64, u64) = (1, 3);
     let is_null = |fd: BorrowedFd<'_>| {

@@ -31,7 +31,7 @@ pub(crate) use hooks::Hooks;
 pub(crate) use ids::IdMaps;
 pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
 pub(crate) use mounts::{added as added_mounts, options as mount_options};
-pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
+pub(crate) use namespaces::{Join, Namespaces, Shape, Sharing, Time, User};
 pub(crate) use process::{Executable, Identity, Process, Stdio};
 pub(crate) use target::Target;
 

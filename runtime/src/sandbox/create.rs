@@ -1,11 +1,11 @@
 //! Creates a sandbox: pause is started, and holds the namespaces of a pod.
 
 use super::plan;
-use crate::cgroup::DEFAULT_PARENT;
-use crate::container::{Birthplace, Console, Prepared, Root, Start, State, bring_up, oom_score_of};
+use crate::container::{Console, Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
 use crate::plan::IdMaps;
+use crate::plan::cgroup::place::{Birthplace, DEFAULT_PARENT};
 use crate::plan::ids::IdMap;
 use crate::sys::socket;
 use serde::Serialize;

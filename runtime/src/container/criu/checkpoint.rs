@@ -66,7 +66,7 @@ fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
     };
     let plan = Plan::build(&spec, &state.bundle, &PlanOptions::default(), &Facts::probe()?)?;
     let directories = request.options.open("dump.log")?;
-    let namespaces = external::namespaces(&spec)?;
+    let namespaces = external::namespaces(&plan)?;
     let mounts = external::mounts(&plan, &state.rootfs)?;
     let mut opts = request.options.opts(&directories, state.annotations.get(CONFIG))?;
     opts.pid = Some(pid);

@@ -4,10 +4,9 @@
 use super::rpc::{ExternalMount, InheritFd};
 use super::service::FIRST_INHERITED;
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Plan, Source};
+use crate::plan::{Join, Plan, Source};
 use crate::sys::file::{self, OFlag};
 use crate::sys::process::CloneFlags;
-use oci_spec::runtime::{LinuxNamespaceType, Spec};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -90,25 +89,26 @@ impl Mount {
     }
 }
 
-/// The network and the PID namespace, if they are joined. What others hold of the other kinds would
-/// be copied, and no longer be theirs.
-pub(super) fn namespaces(spec: &Spec) -> Result<Vec<Namespace>> {
-    let all = spec.linux().iter().flat_map(|linux| linux.namespaces().iter().flatten());
-    let joined = all.filter_map(|one| Some((one.typ(), one.path().clone()?)));
+/// The network and the PID namespace, if they are joined. Hostnames and IPC objects of others are
+/// copied; all else that is joined could not be left.
+pub(super) fn namespaces(plan: &Plan) -> Result<Vec<Namespace>> {
+    let copied = CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     let mut namespaces = Vec::new();
-    for (kind, path) in joined {
-        let (file, name) = match kind {
-            LinuxNamespaceType::Network => ("net", "extRootNetNS"),
-            LinuxNamespaceType::Pid => ("pid", "extRootPidNS"),
-            // It has nothing of its own; its members keep the name that they see.
-            LinuxNamespaceType::Uts | LinuxNamespaceType::Ipc => continue,
-            kind => {
-                let field = format!("linux.namespaces[{kind}].path");
-                let reason = "a namespace that is joined cannot be checkpointed or restored";
-                return Err(Error::invalid(field, path.display(), reason));
+    for Join { kind, path } in &plan.namespaces.join {
+        let path = path.clone();
+        match *kind {
+            CloneFlags::CLONE_NEWNET => {
+                namespaces.push(Namespace { file: "net", name: "extRootNetNS", path });
             }
-        };
-        namespaces.push(Namespace { file, name, path });
+            kind if copied.contains(kind) => {}
+            kind => {
+                let reason = format!("{kind:?}: one that is joined cannot be checkpointed");
+                return Err(Error::invalid("linux.namespaces", path.display(), reason));
+            }
+        }
+    }
+    if let Some(path) = plan.namespaces.join_pid.clone() {
+        namespaces.push(Namespace { file: "pid", name: "extRootPidNS", path });
     }
     Ok(namespaces)
 }

@@ -1,6 +1,5 @@
 //! Makes a container of what `checkpoint` has written.
 
-use super::super::birthplace::{Birthplace, Cgroups};
 use super::super::console::{Console, Detach};
 use super::super::create::absolute;
 use super::super::foreground;
@@ -15,6 +14,7 @@ use super::service::{Notified, Place, Service};
 use super::{CONFIG, CgroupsMode, DESCRIPTORS, Directories, Options, external};
 use crate::cgroup::NewCgroup;
 use crate::error::{Doing, Error, Result};
+use crate::plan::cgroup::place::{Birthplace, Cgroups};
 use crate::plan::{Facts, Hooks, Options as PlanOptions, Plan, Stdio};
 use crate::spec;
 use crate::sys::descriptor;
@@ -77,7 +77,7 @@ pub fn restore<'a>(root: &'a Root, request: &'a Restore<'a>) -> Result<Running<'
     let mut state = State::of_container(request.id, None, &bundle, &spec)?;
     state.has_hooks = hooks.is_some();
     state.namespaces = plan.namespaces.kinds().bits();
-    let image = Image::open(request, &plan, &state, &external::namespaces(&spec)?)?;
+    let image = Image::open(request, &plan, &state, &external::namespaces(&plan)?)?;
     let birthplace = Birthplace::of_container(&spec, request.id, request.cgroups)?;
     state.scope = birthplace.unit();
     let prepared =

@@ -85,7 +85,7 @@ impl Service {
         }
     }
 
-    /// Asks for something, and waits until it is done. `on` is told of what CRIU tells of meanwhile.
+    /// Asks for something, and waits until it is done; `on` hears what CRIU tells of meanwhile.
     pub(super) fn ask(
         &self,
         (kind, opts, log): (i32, Opts, &Path),

@@ -29,7 +29,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// config.json's `cgroupsPath` under systemd is `slice:prefix:name`, in which only the prefix may
+    /// config.json's `cgroupsPath` under systemd is `slice:prefix:name`, of which the first two may
     /// be empty; without any it is chosen here.
     pub(crate) fn parse(path: Option<&Path>, id: &str) -> Result<Self> {
         let path = path.map(Path::to_string_lossy).filter(|path| !path.is_empty());
@@ -167,8 +167,8 @@ fn cpus(list: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The properties that annotations ask for: `org.systemd.property.NAME`, with a value in `GVariant`'s
-/// text form. As runc has it, a `NAME` in `Sec` is systemd's in `USec`, counted in seconds.
+/// The properties that annotations ask for: `org.systemd.property.NAME`, with a value in the text
+/// form of `GVariant`. As runc has it, `NAMESec` is systemd's `NAMEUSec`, counted in seconds.
 pub(crate) fn of_annotations<'a>(
     annotations: impl IntoIterator<Item = (&'a String, &'a String)>,
 ) -> Result<Vec<Property>> {
