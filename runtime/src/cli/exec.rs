@@ -2,7 +2,7 @@
 
 use super::Failed;
 use super::output::warn;
-use anyhow::{Error, bail};
+use anyhow::Error;
 use peapod::container::{Changes, Detach, Exec, Paused, Program, Root, User, exec};
 use std::path::PathBuf;
 
@@ -129,12 +129,6 @@ impl Arguments {
 
 impl Changed {
     fn with<'a>(&'a self, args: &'a [String], terminal: bool) -> anyhow::Result<Changes<'a>> {
-        let labels = [("--process-label", &self.process_label), ("--apparmor", &self.apparmor)];
-        for (option, label) in labels {
-            if label.as_ref().is_some_and(|label| !label.is_empty()) {
-                bail!("exec failed: {option}: not supported by this version of peapod");
-            }
-        }
         Ok(Changes {
             args,
             cwd: self.cwd.as_deref(),
@@ -143,6 +137,8 @@ impl Changed {
             user: self.user,
             groups: &self.additional_gids,
             no_new_privileges: self.no_new_privs,
+            apparmor_profile: self.apparmor.as_deref(),
+            selinux_label: self.process_label.as_deref(),
             capabilities: &self.cap,
         })
     }

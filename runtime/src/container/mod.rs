@@ -23,6 +23,7 @@ mod interrupt;
 mod kill;
 mod list;
 mod membership;
+mod netdevices;
 mod pidfile;
 mod processes;
 pub(crate) mod root;

@@ -7,6 +7,7 @@
 pub(crate) mod exec;
 mod explain;
 mod hooks;
+mod numbers;
 pub mod signal;
 mod strict;
 mod template;
@@ -14,6 +15,7 @@ mod unsupported;
 mod validate;
 
 pub(crate) use hooks::kinds as hook_kinds;
+pub(crate) use numbers::numbers;
 pub use template::{Owner, template};
 pub(crate) use validate::{REPLACEABLE, check_seccomp, stop_signal, sysctl_path};
 
