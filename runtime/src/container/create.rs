@@ -9,7 +9,7 @@ use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
-use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
@@ -84,6 +84,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
     let console = Console::open(&plan, request.console_socket, detach)?;
+    netdevices::check(&plan)?;
     let sources = Sources::open(&plan, None)?;
     if let Some(sandbox) = &sandbox {
         // What was opened by the number of pause is its own: it has lived all the time.
@@ -95,6 +96,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
     state.has_config = text.is_some();
+    state.common = plan.common.clone();
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
@@ -244,6 +246,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
+    grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     cgroup.write_all(&plan.cgroup.late)?;
     prepared.state.created(pid)?;

@@ -24,6 +24,7 @@ mod kill;
 mod list;
 mod membership;
 mod mounts;
+mod netdevices;
 mod pidfd_socket;
 mod pidfile;
 mod processes;
