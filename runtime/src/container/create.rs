@@ -9,7 +9,7 @@ use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
-use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
 use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
@@ -86,6 +86,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
     let console = Console::open(&plan, request.console_socket, detach)?;
+    netdevices::check(&plan)?;
     let sources = Sources::open(&plan, None)?;
     if let Some(sandbox) = &sandbox {
         // What was opened by the number of pause is its own: it has lived all the time.
@@ -101,6 +102,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
     state.has_config = text.is_some();
+    state.common = plan.common.clone();
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
@@ -223,6 +225,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
+    grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     prepared.birthplace.limit_late(cgroup, plan)?;
     prepared.state.created(pid)?;

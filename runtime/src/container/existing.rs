@@ -60,6 +60,7 @@ impl Target {
             pid: self.pid,
             namespaces: CloneFlags::from_bits_retain(self.state.namespaces),
             keyring_of: (!self.state.no_new_keyring).then(|| self.state.id.clone()),
+            common: self.state.common.clone(),
         }
     }
 

@@ -26,6 +26,7 @@ mod kill;
 mod list;
 mod membership;
 mod mounts;
+mod netdevices;
 mod pidfd_socket;
 mod pidfile;
 mod processes;

@@ -6,7 +6,7 @@ use super::root::{Entry, Root, owner};
 use super::users;
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::plan::IdMaps;
+use crate::plan::{Common, IdMaps};
 use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
@@ -44,6 +44,9 @@ pub struct State {
     /// Whether it has the session keyring of its creator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_new_keyring: bool,
+    /// What every process of it has.
+    #[serde(default, skip_serializing_if = "Common::is_empty")]
+    pub(crate) common: Common,
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
@@ -187,6 +190,7 @@ impl State {
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
             namespaces: 0,
+            common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,
             scope: None,

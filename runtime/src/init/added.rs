@@ -6,7 +6,7 @@ use super::sources::BindSource;
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Mount, Source, Target};
 use crate::sys::file::{self, OFlag};
-use crate::sys::mount::{self, Depth, Filesystem};
+use crate::sys::mount::{self, Filesystem};
 use crate::sys::{self, Errno};
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -24,9 +24,8 @@ pub(crate) fn prepare(planned: &Mount) -> Result<Prepared<'_>> {
     let doing = || format!("mounts[{}]", planned.target.path.to_string_lossy());
     let own = planned.attributes.set;
     let (mount, is_directory) = match &planned.source {
-        Source::Bind { path, recursive } => {
-            let depth = if *recursive { Depth::Recursive } else { Depth::One };
-            let source = BindSource::open(path, depth)?;
+        Source::Bind { path, depth, link } => {
+            let source = BindSource::of_link(path, *depth, *link)?;
             (source.mount, source.is_directory)
         }
         Source::New { kind, parameters } => (new(kind, parameters, own).doing(doing)?, true),

@@ -2,7 +2,7 @@
 //! it without them.
 
 use super::{Init, copy, procfs, root};
-use crate::plan::{Mount, Parameter, Source};
+use crate::plan::{Link, Mount, Parameter, Source};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_RDONLY};
 use crate::sys::{Errno, Error, Result};
@@ -15,6 +15,9 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
         let bind = init.sources.mounts[number].as_ref();
         if let Source::Remount { parameters } = &planned.source {
             return remount(init, planned, parameters);
+        }
+        if let Some(link) = bind.and_then(|bind| bind.link.as_ref()) {
+            return root::copy_link(init.root(), &planned.target, link);
         }
         let made;
         let (mount, is_directory) = match (&planned.source, bind) {
@@ -129,7 +132,10 @@ pub(super) fn open_target(
             opened => opened,
         };
     }
-    let target = root::open_target(root, &planned.target, is_directory)?;
+    let target = match planned.target_link {
+        Link::Follow | Link::Copy => root::open_target(root, &planned.target, is_directory)?,
+        Link::Stay => root::open_target_itself(root, &planned.target, is_directory)?,
+    };
     let on_procfs = file::filesystem_magic(target.as_fd())? == procfs::MAGIC;
     if on_procfs && !planned.may_cover_procfs {
         return Err(Error::new("move_mount", format_args!("{path:?} is on procfs"), Errno::EPERM));

@@ -1,7 +1,7 @@
 //! The plan of a process that is added to a container: it joins what is there, and makes nothing.
 
 use super::{
-    CgroupPlan, Descriptors, Facts, Hooks, Namespaces, Plan, Process, Root, Shape, User,
+    CgroupPlan, Common, Descriptors, Facts, Hooks, Namespaces, Plan, Process, Root, Shape, User,
     session_keyring,
 };
 use crate::error::Result;
@@ -18,6 +18,8 @@ pub(crate) struct Existing {
     pub(crate) namespaces: CloneFlags,
     /// The container, if it has a session keyring of its own.
     pub(crate) keyring_of: Option<String>,
+    /// What all its processes have.
+    pub(crate) common: Common,
 }
 
 impl Plan {
@@ -43,6 +45,7 @@ impl Plan {
             mounts: Vec::new(),
             devices: Vec::new(),
             symlinks: Vec::new(),
+            net_devices: Vec::new(),
             hostname: None,
             domainname: None,
             sysctls: Vec::new(),
@@ -50,7 +53,9 @@ impl Plan {
             masked_paths: Vec::new(),
             hooks: Hooks::default(),
             process,
+            common: container.common.clone(),
             cgroup: CgroupPlan::default(),
+            has_mount_label: false,
             warnings,
         })
     }
@@ -84,7 +89,12 @@ mod tests {
 
     fn plan(namespaces: CloneFlags, process: &str) -> Plan {
         let process: runtime::Process = serde_json::from_str(process).unwrap();
-        let container = Existing { pid: 42, namespaces, keyring_of: Some("c".to_owned()) };
+        let container = Existing {
+            pid: 42,
+            namespaces,
+            keyring_of: Some("c".to_owned()),
+            common: Common::default(),
+        };
         let facts = Facts { permitted: u64::MAX };
         Plan::of_exec(&process, &container, Descriptors::default(), &facts).unwrap()
     }

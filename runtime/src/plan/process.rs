@@ -1,6 +1,8 @@
 //! The program, and who it runs as.
 
 use super::ids::{IdMaps, listed, on_host};
+use super::labels::Labels;
+use super::schedule::Schedule;
 use super::seccomp::Filter;
 use super::{Descriptors, Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
@@ -27,6 +29,8 @@ pub(crate) struct Process {
     pub(crate) identity: Identity,
     pub(crate) limits: Vec<Resource>,
     pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) schedule: Schedule,
+    pub(crate) labels: Labels,
     pub(crate) no_new_privileges: bool,
     pub(crate) seccomp: Option<Filter>,
 }
@@ -79,7 +83,8 @@ impl Process {
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
         let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
         let seccomp = asked.map(Filter::build).transpose()?;
-        Ok(Self { seccomp, ..Self::of(process, facts, warnings)? })
+        let schedule = Schedule::of_first(process)?;
+        Ok(Self { seccomp, schedule, ..Self::of(process, facts, warnings)? })
     }
 
     /// Decides for any process: the first one of a container, or one that is added.
@@ -110,6 +115,8 @@ impl Process {
             },
             limits: limits(process.rlimits().as_deref().unwrap_or_default())?,
             oom_score_adj: process.oom_score_adj(),
+            schedule: Schedule::of(process)?,
+            labels: Labels::of(process)?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             seccomp: None,
         })

@@ -7,6 +7,7 @@
 pub(crate) mod exec;
 mod explain;
 mod hooks;
+mod numbers;
 mod older;
 pub mod signal;
 pub(crate) mod source;
@@ -16,6 +17,7 @@ mod unsupported;
 mod validate;
 
 pub(crate) use hooks::kinds as hook_kinds;
+pub(crate) use numbers::numbers;
 pub use template::{Owner, template};
 pub(crate) use validate::{REPLACEABLE, check_mounts, check_seccomp, stop_signal, sysctl_path};
 

@@ -5,7 +5,9 @@ mod hooks;
 mod linux;
 mod mounts;
 mod namespaces;
+mod netdevices;
 mod process;
+mod schedule;
 mod seccomp;
 
 pub(crate) use linux::sysctl_path;
