@@ -1,6 +1,7 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
 mod create;
+mod delegation;
 mod delete;
 mod devices;
 mod events;
@@ -16,6 +17,7 @@ mod list;
 mod mount_options;
 mod mounts;
 mod net_devices;
+mod notify;
 mod pause;
 mod ps;
 mod resume;

@@ -8,15 +8,15 @@ use super::membership::Membership;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
-use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, notify, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
+use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec;
 use crate::sys::process::Child;
 use oci_spec::runtime::Spec;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What `create` is asked for.
@@ -77,6 +77,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
     state.common = plan.common.clone();
+    state.is_notified = plan.mounts.iter().any(|mount| mount.source == Source::Notify);
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
@@ -100,6 +101,7 @@ impl Create<'_> {
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
+            is_notified: notify::host().is_some(),
             descriptors: descriptors::kept(self.preserve_fds)?,
         })
     }
@@ -153,6 +155,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     filter::save(entry, plan)?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
+    if prepared.state.is_notified {
+        prepared.sources.open_notify(plan, notify::make_directory(entry)?.as_fd())?;
+    }
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
     own.save(entry)?;
     let hierarchy = Hierarchy::open()?;
@@ -166,6 +171,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     if let Some(rules) = &plan.cgroup.devices {
         birthplace.confine(rules, reserved.root())?;
     }
+    plan.cgroup.owner.map_or(Ok(()), |owner| birthplace.delegate(owner))?;
     prepared.sources.open_cgroup(plan, birthplace.fd())?;
 
     let gate = match prepared.start {

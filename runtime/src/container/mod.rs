@@ -24,6 +24,7 @@ mod kill;
 mod list;
 mod membership;
 mod netdevices;
+mod notify;
 mod pidfile;
 mod processes;
 pub(crate) mod root;

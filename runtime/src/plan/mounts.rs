@@ -5,10 +5,13 @@ mod options;
 use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
-use crate::sys::mount::{Attributes, Depth, MS_SHARED, MS_SLAVE};
+use crate::sys::mount::{
+    Attributes, Depth, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
+    MS_PRIVATE, MS_SHARED, MS_SLAVE,
+};
 use oci_spec::runtime::Spec;
 use options::{Flag, attribute, change};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +60,7 @@ impl Mount {
             Source::Bind { .. }
             | Source::Tmpfs { .. }
             | Source::Cgroup
+            | Source::Notify
             | Source::Remount { .. } => false,
         }
     }
@@ -76,6 +80,8 @@ pub(crate) enum Source {
     Remount { parameters: Vec<Parameter> },
     /// procfs, which shows a PID namespace and not a network or an IPC namespace.
     Proc { parameters: Vec<Parameter> },
+    /// A directory of the runtime's, for the socket of `sd_notify(3)`.
+    Notify,
     /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
     Cgroup,
 }
@@ -149,6 +155,23 @@ fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
     })
 }
 
+/// Where the container finds the socket on which it tells that it is ready, as with runc.
+pub(super) const NOTIFY_SOCKET: &CStr = c"NOTIFY_SOCKET=/run/notify/notify.sock";
+
+/// The directory of that socket. The container may speak to it, and not replace it.
+pub(super) fn notify() -> Result<Mount> {
+    let set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    Ok(Mount {
+        target: Target::new("NOTIFY_SOCKET", "/run/notify")?,
+        source: Source::Notify,
+        attributes: Attributes { set, propagation: MS_PRIVATE, ..Attributes::default() },
+        recursive: Attributes::default(),
+        may_cover_procfs: false,
+        ids: None,
+        target_link: Link::Follow,
+    })
+}
+
 /// A mount whose options have been read, one by one.
 struct Parsed<'a> {
     mount: &'a oci_spec::runtime::Mount,
@@ -199,6 +222,8 @@ impl<'a> Parsed<'a> {
 
     fn option(&mut self, option: &str) -> Result<()> {
         match option {
+            // podman leaves one where an option of its own stood.
+            "" => {}
             "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
             "idmap" | "ridmap" => {
