@@ -1,6 +1,7 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
 mod create;
+mod delegation;
 mod delete;
 mod devices;
 mod events;
@@ -19,6 +20,7 @@ mod mount_options;
 mod mounts;
 mod mounts_added;
 mod net_devices;
+mod notify;
 mod pause;
 mod ps;
 mod resume;

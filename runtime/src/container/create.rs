@@ -9,15 +9,15 @@ use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
-use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, notify, pidfile};
 use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::cgroup::place::{Birthplace, Cgroups};
-use crate::plan::{Facts, Hooks, Options, Plan, Switch};
+use crate::plan::{Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What `create` is asked for.
@@ -103,6 +103,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.has_hooks = hooks.is_some();
     state.has_config = text.is_some();
     state.common = plan.common.clone();
+    state.is_notified = plan.mounts.iter().any(|mount| mount.source == Source::Notify);
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
@@ -127,6 +128,7 @@ impl Create<'_> {
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
+            is_notified: notify::host().is_some(),
             descriptors: descriptors::kept(self.preserve_fds)?,
         })
     }
@@ -183,10 +185,14 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
+    if prepared.state.is_notified {
+        prepared.sources.open_notify(plan, notify::make_directory(entry)?.as_fd())?;
+    }
     let mut made = prepared.birthplace.make(&reserved, plan)?;
     if let Some(rules) = &plan.cgroup.devices {
         made.leaf().confine(rules, reserved.root())?;
     }
+    plan.cgroup.owner.map_or(Ok(()), |owner| made.leaf().delegate(owner))?;
     prepared.sources.open_cgroup(plan, made.leaf().fd())?;
 
     let gate = match prepared.start {

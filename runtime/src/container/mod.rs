@@ -27,6 +27,7 @@ mod list;
 mod membership;
 mod mounts;
 mod netdevices;
+mod notify;
 mod pidfd_socket;
 mod pidfile;
 mod processes;

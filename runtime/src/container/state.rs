@@ -47,6 +47,9 @@ pub struct State {
     /// What every process of it has.
     #[serde(default, skip_serializing_if = "Common::is_empty")]
     pub(crate) common: Common,
+    /// Whether it finds a socket to tell of its readiness.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_notified: bool,
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
@@ -190,6 +193,7 @@ impl State {
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
             namespaces: 0,
+            is_notified: false,
             common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,

@@ -11,7 +11,7 @@ use crate::sys::process::Strings;
 use crate::sys::terminal::Size;
 use caps::Capability;
 use oci_spec::runtime::{self, LinuxCapabilities, PosixRlimit, Spec};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::str::FromStr;
 
 /// The process that a container runs, or that is added to it.
@@ -166,6 +166,13 @@ fn environment(env: &[String], has_home: bool) -> Result<Strings> {
 }
 
 impl Process {
+    /// Adds a variable, which replaces one of that name.
+    pub(super) fn tell_of(&mut self, variable: &CStr) {
+        let name = variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        let envp = std::mem::take(&mut self.envp);
+        self.envp = envp.without(name).and(vec![variable.to_owned()]);
+    }
+
     /// Keeps these descriptors, and tells of those that systemd listens on (`sd_listen_fds(3)`).
     pub(super) fn preserve(&mut self, descriptors: Descriptors) -> Result<()> {
         self.preserved = descriptors;
