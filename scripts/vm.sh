@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# vm.sh [--deadline SECONDS] [--memory SIZE] COMMAND [ARG...]: run COMMAND as root under a User-Mode-Linux kernel, with
+# vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] COMMAND [ARG...]: run COMMAND as root under a User-Mode-Linux kernel, with
 # this environment, in this directory, and return its exit status.
 #
 # The kernel is an ordinary program that boots in two seconds and has what a host may lack: a cgroup v2 tree with the
@@ -11,16 +11,17 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-deadline=120 memory=1G
+deadline=120 memory=1G security=none
 while [[ ${1:-} == --* ]]; do
     case $1 in
         --deadline) deadline=${2:?} ;;
         --memory) memory=${2:?} ;;
+        --security) security=${2:?} ;;
         *) die "unknown option $1" ;;
     esac
     shift 2
 done
-[[ $# -gt 0 ]] || die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] COMMAND [ARG...]"
+[[ $# -gt 0 ]] || die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] COMMAND [ARG...]"
 [[ $(uname -m) == x86_64 ]] || die "User-Mode-Linux runs on x86_64 alone"
 need linux.uml=user-mode-linux
 
@@ -88,7 +89,7 @@ contained=()
 [[ $EUID != 0 ]] || contained=(unshare --pid --fork --kill-child sh -c '"$@"; exit' --)
 HOME=$work "${contained[@]}" timeout --foreground --kill-after 5 "$deadline" \
     linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro "init=$work/init" "ubd0=$work/disk" \
-    con0=fd:0,fd:1 con=null selinux=0 quiet loglevel=0 </dev/null |
+    con0=fd:0,fd:1 con=null "security=$security" selinux=0 quiet loglevel=0 </dev/null |
     sed --unbuffered 's/\r$//; /^sysrq: Power Off$/d' || true
 
 [[ -s $work/status ]] || die "the virtual machine ended without a result (deadline: $deadline s)"

@@ -5,6 +5,7 @@ use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
+use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
@@ -81,6 +82,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
+        receiver: Receiver::open(&state.annotations)?,
         state,
         hooks,
         plan: &plan,
@@ -123,6 +125,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) console: Console,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
+    /// Whoever is sent a pidfd of its first process.
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) start: Start<'a>,
 }
 
@@ -214,6 +218,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     cgroup.write_all(&plan.cgroup.late)?;
+    prepared.receiver.as_ref().map_or(Ok(()), |receiver| receiver.send(pid))?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     match prepared.pid_file {

@@ -27,6 +27,7 @@ mod netdevices;
 mod notify;
 mod pidfile;
 mod processes;
+mod receiver;
 pub(crate) mod root;
 mod run;
 mod seal;

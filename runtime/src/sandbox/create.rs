@@ -94,6 +94,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         pid_file: None,
         console: Console::Here,
         agent: None,
+        receiver: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };
