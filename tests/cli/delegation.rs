@@ -55,7 +55,7 @@ fn the_owner_is_the_user_of_the_host_that_it_is() -> Result<()> {
     chown(bundle.rootfs(), Some(100_000), Some(100_000))?;
     let container = root.start_container("c", &bundle)?;
     let cgroup = container.cgroup()?;
-    let owners = owners(&cgroup.path())?;
+    let owners = owners(cgroup.path())?;
     assert!(owners.len() >= 4, "{owners:?}");
     assert!(owners.iter().all(|(_, owner)| *owner == 100_005), "{owners:?}");
     let limits = fs::metadata(cgroup.path().join("cgroup.max.depth"))?;
@@ -74,7 +74,7 @@ fn a_cgroup_that_is_read_only_or_the_hosts_view_stays_the_hosts() -> Result<()> 
     for (name, bundle) in [("a", read_only), ("b", hosts_view)] {
         let bundle = bundle.with("/process/user", json!({ "uid": 1234, "gid": 1234 }));
         let container = root.start_container(name, &bundle)?;
-        let owners = owners(&container.cgroup()?.path())?;
+        let owners = owners(container.cgroup()?.path())?;
         assert!(owners.iter().all(|(_, owner)| *owner == 0), "{name}: {owners:?}");
     }
     Ok(())

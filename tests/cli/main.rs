@@ -1,5 +1,6 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
+mod annotations;
 mod create;
 mod delegation;
 mod delete;

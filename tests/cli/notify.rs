@@ -1,4 +1,4 @@
-//! `sd_notify(3)`: a container says that it is ready, and whoever waits for the runtime hears of it.
+//! `sd_notify(3)`: a container says that it is ready, and whoever waits for the runtime hears it.
 #![allow(unsafe_code, reason = "a descriptor that was received is a number")]
 
 use anyhow::{Context, Result, ensure};

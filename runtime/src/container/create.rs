@@ -6,6 +6,7 @@ use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::pidfd_socket::{Kind, PidfdSocket};
+use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
@@ -107,6 +108,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
+        receiver: Receiver::open(&state.annotations)?,
         state,
         hooks,
         config: text,
@@ -151,6 +153,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) pidfd_socket: Option<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
+    /// Whoever is sent a pidfd of its first process.
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) start: Start<'a>,
 }
 
@@ -234,6 +238,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     prepared.birthplace.limit_late(cgroup, plan)?;
+    prepared.receiver.as_ref().map_or(Ok(()), |receiver| receiver.send(pid))?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     if let Some(socket) = &prepared.pidfd_socket {

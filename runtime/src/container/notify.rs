@@ -81,11 +81,8 @@ impl Notify {
             let fds = [self.inside.as_fd(), self.init.as_fd()];
             let ready = poll::readable(&fds, None).doing(doing)?;
             // What it has said before it ended counts.
-            if ready[0] {
-                if self.turn()? == Said::Ready {
-                    return Ok(());
-                }
-            } else if ready[1] {
+            let is_over = if ready[0] { self.turn()? == Said::Ready } else { ready[1] };
+            if is_over {
                 return Ok(());
             }
         }

@@ -27,8 +27,8 @@ pub fn start(root: &Root, id: &str) -> Result<()> {
     begin(root, id)?.map_or(Ok(()), Notify::wait)
 }
 
-/// The same, but the caller itself waits until the container says that it is ready, if anybody wants
-/// to know that.
+/// The same, but the caller itself waits until the container says that it is ready, if anybody
+/// wants to know that.
 pub(super) fn begin(root: &Root, id: &str) -> Result<Option<Notify>> {
     let locked = root.lock(id)?;
     let mut state = State::load(&locked.entry)?;

@@ -23,6 +23,7 @@ const FORMAT: u32 = 1;
 /// What is on disk of a container or sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a record of facts, each by its own name")]
 pub struct State {
     format: u32,
     pub(crate) id: String,

@@ -5,6 +5,7 @@ mod options;
 use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
+use crate::spec::annotations::{MOUNT_CONTEXT_TYPE, annotation};
 use crate::sys::mount::{
     Attributes, Depth, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
     MS_PRIVATE, MS_SHARED, MS_SLAVE,
@@ -445,17 +446,19 @@ impl From<&Flag> for Parameter {
 /// Which label the files of new file systems have (config-linux.md, "Mount Label"). As which of
 /// those that a mount can have says an annotation of crun's.
 fn label(spec: &Spec) -> Result<Option<Parameter>> {
-    const KIND: &str = "run.oci.mount_context_type";
     let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
     let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
-    let asked = spec.annotations().as_ref().and_then(|annotations| annotations.get(KIND));
-    let kind = asked.map_or("context", String::as_str);
+    let kind = annotation(spec, MOUNT_CONTEXT_TYPE).unwrap_or("context");
     if !matches!(kind, "context" | "fscontext" | "defcontext" | "rootcontext") {
         let reason = "not one of context, fscontext, defcontext and rootcontext";
-        return Err(Error::invalid(format!("annotations[{KIND}]"), format!("{kind:?}"), reason));
+        return Err(Error::invalid(
+            format!("annotations[{MOUNT_CONTEXT_TYPE}]"),
+            format!("{kind:?}"),
+            reason,
+        ));
     }
     let value = Some(c_string("linux.mountLabel", label)?);
-    Ok(Some(Parameter { key: c_string(KIND, kind)?, value }))
+    Ok(Some(Parameter { key: c_string(MOUNT_CONTEXT_TYPE, kind)?, value }))
 }
 
 /// Those of the kernel's own views are what its policy says, as runc and crun have it.
