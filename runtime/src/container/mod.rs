@@ -33,6 +33,7 @@ mod start;
 mod state;
 mod statistics;
 mod stop;
+mod supervised;
 mod update;
 
 pub use crate::spec::exec::{Changes, User};
@@ -59,4 +60,5 @@ pub use state::{Report, State, Status, state};
 pub use statistics::{Statistics, statistics};
 pub use stop::stop;
 pub(crate) use stop::{Stopping, ask, end};
+pub use supervised::{Supervised, create_supervised, exec_supervised};
 pub use update::update;

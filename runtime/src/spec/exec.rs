@@ -44,6 +44,15 @@ pub struct User {
 pub(crate) fn of_file(path: &Path, bundle: &Path, terminal: bool) -> Result<Process> {
     let mut process: Process = parse(path, &read("--process", path)?)?;
     process.set_terminal(Some(terminal || process.terminal() == Some(true)));
+    completed(process, bundle)
+}
+
+/// The process that a text of the same form says.
+pub(crate) fn of_text(text: &[u8], bundle: &Path) -> Result<Process> {
+    completed(parse(Path::new("process"), text)?, bundle)
+}
+
+fn completed(mut process: Process, bundle: &Path) -> Result<Process> {
     let is_complete = process.capabilities().is_some() && process.oom_score_adj().is_some();
     if !is_complete || process.rlimits().is_none() {
         let own = of_config(bundle)?;
