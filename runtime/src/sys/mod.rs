@@ -19,6 +19,7 @@ pub(crate) mod namespace;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod program;
+pub mod resident;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod socket;
