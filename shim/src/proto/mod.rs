@@ -17,3 +17,6 @@ pub mod types;
 mod well_known;
 
 pub use well_known::{Any, Empty, Named, Timestamp};
+
+#[cfg(test)]
+mod tests;
