@@ -12,6 +12,12 @@
 #![forbid(unsafe_code)]
 
 pub mod containerd;
+mod creator;
+mod event_loop;
 pub mod events;
+mod io;
+mod log;
+mod logs;
 pub mod proto;
+mod reaper;
 pub mod ttrpc;
