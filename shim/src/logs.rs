@@ -64,11 +64,27 @@ pub(crate) struct Opened {
     pub(crate) theirs: [Option<OwnedFd>; 3],
     /// What flows once the process exists.
     pub(crate) streams: Vec<Plan>,
-    /// With a terminal: where its output goes, and where its input comes from.
+    /// With a terminal: where its output goes.
     output: Option<OwnedFd>,
-    input: Option<(OwnedFd, Option<OwnedFd>)>,
+    input: Option<Input>,
     /// The program that reads, if one does, and what it is given: stdout and stderr.
     pub(crate) logger: Option<(Logger, [Option<OwnedFd>; 2])>,
+}
+
+/// Input that is let in when the process runs. A client begins to send when the fifo is opened, and
+/// by then must know the process, since it asks for the end of its input (`CloseIO`) only once.
+#[derive(Debug)]
+pub(crate) struct Input {
+    fifo: PathBuf,
+    /// `None`: to the terminal, once there is one.
+    to: Option<OwnedFd>,
+}
+
+/// What flows to and from a process.
+#[derive(Debug, Default)]
+pub(crate) struct Flows {
+    pub(crate) output: Vec<Plan>,
+    pub(crate) input: Option<Input>,
 }
 
 impl Stdio {
@@ -108,17 +124,18 @@ impl Stdio {
     }
 
     fn open_input(&self, owner: Option<(u32, u32)>, opened: &mut Opened) -> Result<(), Status> {
-        let path = Path::new(&self.stdin);
-        let from = open_fifo(path, End::Reader)?;
-        let keeper = Some(open_fifo(path, End::Writer)?);
-        if self.terminal {
-            opened.input = Some((from, keeper));
-            return Ok(());
+        let fifo = PathBuf::from(&self.stdin);
+        if !fifo.exists() {
+            return Err(Status::new(Code::NotFound, format!("stdin: {}", fifo.display())));
         }
-        let Pipe { reader, writer: to } = pipe::pipe(owner)?;
-        pipe::set_nonblocking(to.as_fd())?;
-        opened.theirs[0] = Some(reader);
-        opened.streams.push(Plan { direction: Direction::In, from, to, keeper });
+        let mut to = None;
+        if !self.terminal {
+            let Pipe { reader, writer } = pipe::pipe(owner)?;
+            pipe::set_nonblocking(writer.as_fd())?;
+            opened.theirs[0] = Some(reader);
+            to = Some(writer);
+        }
+        opened.input = Some(Input { fifo, to });
         Ok(())
     }
 
@@ -138,9 +155,10 @@ impl Stdio {
 
 impl Opened {
     /// The process exists: its ends are its own, and this is what flows to and from them.
-    pub(crate) fn streams(self, terminal: Option<&OwnedFd>) -> Result<Vec<Plan>, Status> {
-        let Self { mut streams, output, input, .. } = self;
-        let Some(terminal) = terminal else { return Ok(streams) };
+    pub(crate) fn flows(self, terminal: Option<&OwnedFd>) -> Result<Flows, Status> {
+        let Self { streams, output, input, .. } = self;
+        let mut flows = Flows { output: streams, input };
+        let Some(terminal) = terminal else { return Ok(flows) };
         pipe::set_nonblocking(terminal.as_fd())?;
         let copy = || pipe::duplicate(terminal.as_fd());
         // What nobody wants is read all the same, or the program would stop.
@@ -148,11 +166,11 @@ impl Opened {
             Some(output) => output,
             None => open_file(Path::new("/dev/null"))?,
         };
-        streams.push(Plan { direction: Direction::Out, from: copy()?, to, keeper: None });
-        if let Some((from, keeper)) = input {
-            streams.push(Plan { direction: Direction::In, from, to: copy()?, keeper });
+        flows.output.push(Plan { direction: Direction::Out, from: copy()?, to, keeper: None });
+        if let Some(input) = &mut flows.input {
+            input.to = Some(copy()?);
         }
-        Ok(streams)
+        Ok(flows)
     }
 
     /// What the process, and its logger, are made with.
@@ -227,6 +245,27 @@ impl Logger {
             (Readiness::Written | Readiness::Closed, _) => Ok(()),
         }
     }
+}
+
+impl Input {
+    /// Lets it in: with an end when the clients that there are have written all, or with none
+    /// before that is asked for.
+    pub(crate) fn open(self, end: InputEnd) -> Result<Option<Plan>, Status> {
+        let Some(to) = self.to else { return Ok(None) };
+        let from = open_fifo(&self.fifo, End::Reader)?;
+        let keeper = match end {
+            InputEnd::Later => Some(open_fifo(&self.fifo, End::Writer)?),
+            InputEnd::WithClients => None,
+        };
+        Ok(Some(Plan { direction: Direction::In, from, to, keeper }))
+    }
+}
+
+/// When input comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputEnd {
+    Later,
+    WithClients,
 }
 
 impl Output {

@@ -4,7 +4,7 @@
 //! A process is known by its pidfd, never by its number, which another may have had or will have.
 
 use crate::event_loop::Key;
-use crate::logs::Stdio;
+use crate::logs::{Input, InputEnd, Stdio};
 use peapod::sys::fork;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -66,6 +66,9 @@ pub(crate) struct Process {
     pub(crate) is_removed: bool,
     /// What flows to and from it.
     pub(crate) streams: Vec<Key>,
+    /// What flows to it once it runs.
+    pub(crate) input: Option<Input>,
+    pub(crate) input_end: InputEnd,
     pub(crate) terminal: Option<OwnedFd>,
     /// The program that its output goes to.
     pub(crate) logger: Option<fork::Process>,
@@ -88,6 +91,8 @@ impl Process {
             deleters: Vec::new(),
             is_removed: false,
             streams: Vec::new(),
+            input: None,
+            input_end: InputEnd::Later,
             terminal: None,
             logger: None,
             spec: Vec::new(),

@@ -69,9 +69,7 @@ impl Shim {
         let creator = Creator::begin(&opened.needs(), job, undo)?;
         opened.close_theirs();
         let process = self.events.key();
-        let mut first = Process::new(&id, "", stdio.clone(), Phase::Creating);
-        first.phase = Phase::Creating;
-        self.processes.insert(process, first);
+        self.processes.insert(process, Process::new(&id, "", stdio.clone(), Phase::Creating));
         self.graves.open(&id, "");
         let event = TaskCreate {
             container_id: id.clone(),
@@ -234,12 +232,13 @@ impl Shim {
 
     /// The process exists: its end is waited for, and its streams flow.
     fn adopt(&mut self, key: Key, opened: Opened, made: Made) -> Result<i32, Status> {
-        let plans = opened.streams(made.terminal.as_ref())?;
+        let flows = opened.flows(made.terminal.as_ref())?;
         let missing = || Status::new(Code::Internal, "no process was made");
         let handle = made.process.ok_or_else(missing)?;
         let pid = handle.pid();
         self.events.add(handle.as_fd(), Source::Process(key), Interest::Read)?;
-        let streams = plans.into_iter().map(|plan| self.streams.open(plan, &mut self.events));
+        let output = flows.output.into_iter();
+        let streams = output.map(|plan| self.streams.open(plan, &mut self.events));
         let streams = streams.collect::<Result<Vec<_>, _>>()?;
         let process = self.process_mut(key)?;
         process.pid = pid;
@@ -247,8 +246,23 @@ impl Shim {
         process.terminal = made.terminal;
         process.logger = made.logger;
         process.streams = streams;
+        process.input = flows.input;
         process.spec = Vec::new();
         Ok(pid)
+    }
+
+    /// The process runs: whoever sends something to it may begin.
+    fn let_in(&mut self, key: Key) {
+        let Some(process) = self.processes.get_mut(key) else { return };
+        process.phase = Phase::Running;
+        let Some(input) = process.input.take() else { return };
+        let plan = input.open(process.input_end);
+        let open = |plan| self.streams.open(plan, &mut self.events).map_err(Status::from);
+        match plan.and_then(|plan| plan.map(open).transpose()) {
+            Ok(stream) => process.streams.extend(stream),
+            // It finds its input at the end.
+            Err(status) => self.log.say(status),
+        }
     }
 
     fn created(
@@ -283,7 +297,7 @@ impl Shim {
         let (id, pid) = (process.container.clone(), process.pid.cast_unsigned());
         match outcome {
             Ok(_) => {
-                self.set_phase(key, Phase::Running);
+                self.let_in(key);
                 let event = TaskStart { container_id: id.clone(), pid };
                 self.publish_event("/tasks/start", &event);
                 self.reply(caller, Ok(StartResponse { pid }.encode_to_vec()));
@@ -302,7 +316,7 @@ impl Shim {
         let (id, exec_id) = (process.container.clone(), process.name.clone());
         match adopted {
             Ok(pid) => {
-                process.phase = Phase::Running;
+                self.let_in(key);
                 let pid = pid.cast_unsigned();
                 let event = TaskExecStarted { container_id: id.clone(), exec_id, pid };
                 self.publish_event("/tasks/exec-started", &event);

@@ -13,7 +13,7 @@ use crate::proto::task::{
 };
 use crate::proto::types::{self, ProcessInfo};
 use crate::proto::{Any, Empty, runc};
-use crate::logs::Stdio;
+use crate::logs::{InputEnd, Stdio};
 use crate::reaper::{Caller, Exit, Phase, Process};
 use crate::ttrpc::{Call, Code, Status};
 use peapod::container::{self, Root, Target};
@@ -221,7 +221,9 @@ impl Shim {
     fn close_input(&mut self, request: &CloseIORequest) -> Answer {
         let key = self.key_of(&request.id, &request.exec_id)?;
         if request.stdin {
-            let streams = self.process(key)?.streams.clone();
+            let process = self.process_mut(key)?;
+            process.input_end = InputEnd::WithClients;
+            let streams = process.streams.clone();
             streams.into_iter().for_each(|stream| self.streams.finish_input(stream));
         }
         now(&Empty {})
