@@ -77,7 +77,7 @@ impl Creator {
                     Ok(()) => job(),
                     Err(error) => Err(failed(&error)),
                 };
-                if deliver(theirs.as_fd(), outcome).is_err() {
+                if deliver(theirs.as_fd(), &outcome).is_err() {
                     undo();
                 }
                 fork::exit_now(0)
@@ -109,8 +109,8 @@ impl Creator {
         let mut packet = vec![0; PACKET];
         let mut fds = [None, None, None];
         loop {
-            let (len, fd) = pipe::receive(self.link.as_fd(), &mut packet)
-                .map_err(|error| failed(&error))?;
+            let (len, fd) =
+                pipe::receive(self.link.as_fd(), &mut packet).map_err(|error| failed(&error))?;
             let Some((kind, rest)) = packet.get(..len).and_then(<[u8]>::split_first) else {
                 let reason = format!("the process that was to do it has ended with status {code}");
                 return Err(Status::new(Code::Internal, reason));
@@ -173,8 +173,8 @@ fn answer(packet: &[u8], fds: [Option<OwnedFd>; 3]) -> Outcome {
     }
 }
 
-fn deliver(link: BorrowedFd<'_>, outcome: Outcome) -> sys::Result<()> {
-    let answer = match &outcome {
+fn deliver(link: BorrowedFd<'_>, outcome: &Outcome) -> sys::Result<()> {
+    let answer = match outcome {
         Ok(made) => {
             let sent = [
                 (PROCESS, made.process.as_ref().map(AsFd::as_fd)),
@@ -190,9 +190,7 @@ fn deliver(link: BorrowedFd<'_>, outcome: Outcome) -> sys::Result<()> {
                 warnings: made.warnings.iter().map(|text| cut(text)).take(2).collect(),
             }
         }
-        Err(status) => {
-            Answer::Failed { code: status.code as i32, message: cut(&status.message) }
-        }
+        Err(status) => Answer::Failed { code: status.code as i32, message: cut(&status.message) },
     };
     let mut packet = vec![ANSWER];
     // Numbers and texts: there is nothing in it that JSON could not have.

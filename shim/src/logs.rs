@@ -96,7 +96,7 @@ impl Stdio {
         }
         let output = Output::parse(&self.stdout)?;
         if self.terminal {
-            return self.open_terminal(output, opened);
+            return open_terminal(output, opened);
         }
         let error = match &output {
             // One program, and one file, for both.
@@ -138,19 +138,19 @@ impl Stdio {
         opened.input = Some(Input { fifo, to });
         Ok(())
     }
+}
 
-    fn open_terminal(&self, output: Output, mut opened: Opened) -> Result<Opened, Status> {
-        match output {
-            Output::Program(logger) => {
-                let Pipe { reader, writer } = pipe::pipe(None)?;
-                pipe::set_nonblocking(writer.as_fd())?;
-                opened.output = Some(writer);
-                opened.logger = Some((logger, [Some(reader), None]));
-            }
-            output => opened.output = output.open()?,
+fn open_terminal(output: Output, mut opened: Opened) -> Result<Opened, Status> {
+    match output {
+        Output::Program(logger) => {
+            let Pipe { reader, writer } = pipe::pipe(None)?;
+            pipe::set_nonblocking(writer.as_fd())?;
+            opened.output = Some(writer);
+            opened.logger = Some((logger, [Some(reader), None]));
         }
-        Ok(opened)
+        output => opened.output = output.open()?,
     }
+    Ok(opened)
 }
 
 impl Opened {
@@ -190,11 +190,7 @@ impl Opened {
 }
 
 /// Starts the logger, if there is one, and waits until it is ready. Only a creator may do this.
-pub(crate) fn start(
-    opened: &Opened,
-    id: &str,
-    namespace: &str,
-) -> Result<Option<Process>, Status> {
+pub(crate) fn start(opened: &Opened, id: &str, namespace: &str) -> Result<Option<Process>, Status> {
     let Some((logger, [stdout, stderr])) = &opened.logger else { return Ok(None) };
     let Pipe { reader: ready, writer } = pipe::pipe(None)?;
     let null = open_file(Path::new("/dev/null"))?;

@@ -181,9 +181,8 @@ impl Processes {
 
     /// The process that has this number now.
     pub(crate) fn of_pid(&self, pid: i32) -> Option<Key> {
-        let is_it = |process: &Process| {
-            process.handle.as_ref().is_some_and(|handle| handle.pid() == pid)
-        };
+        let is_it =
+            |process: &Process| process.handle.as_ref().is_some_and(|handle| handle.pid() == pid);
         self.iter().find(|(_, process)| is_it(process)).map(|(key, _)| key)
     }
 

@@ -1,5 +1,6 @@
 //! Ends: of processes, of what flows from them, and of tasks.
 
+use super::delete::note_exit;
 use super::serve::Shim;
 use super::task::{EXIT, deleted, exit_of};
 use crate::creator::Outcome;
@@ -63,9 +64,8 @@ impl Shim {
             };
             if is_first {
                 self.events.clear_timer(Timer::Stragglers(key));
-                if let Some(task) = self.tasks.get(id) {
-                    super::delete::note_exit(&task.bundle, &deleted(process));
-                }
+                let bundle = self.tasks.get(id).map(|task| task.bundle.as_path());
+                bundle.inspect(|bundle| note_exit(bundle, &deleted(process)));
             }
             self.publish_event(EXIT, &event);
             self.wake(key);

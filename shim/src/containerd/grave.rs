@@ -33,9 +33,8 @@ impl Graves {
 
     /// There is a new one of that name.
     pub(super) fn open(&mut self, task: &str, exec: &str) {
-        let is_other = |grave: &Grave| {
-            grave.task != task || !(exec.is_empty() || grave.exec == exec)
-        };
+        let is_other =
+            |grave: &Grave| grave.task != task || !(exec.is_empty() || grave.exec == exec);
         self.0.retain(is_other);
     }
 }

@@ -1,20 +1,22 @@
 //! What creators do for the Task service, and what comes of it.
 
-use super::rootfs::{self, Rootfs};
+use super::jobs::{self, Addition, Creation};
 use super::serve::Shim;
 use super::task::{Answer, Freezer, Reply, Task};
-use crate::creator::{Creator, Made, Needs, Outcome, in_root};
+use crate::creator::{Creator, Made, Needs, Outcome};
 use crate::event_loop::{Key, Source};
-use crate::logs::{self, Opened, Stdio};
-use crate::proto::events::{TaskCreate, TaskExecStarted, TaskIo, TaskPaused, TaskResumed, TaskStart};
+use crate::logs::{Opened, Stdio};
+use crate::proto::Empty;
+use crate::proto::events::{
+    TaskCreate, TaskExecStarted, TaskIo, TaskPaused, TaskResumed, TaskStart,
+};
 use crate::proto::task::{
     CreateTaskRequest, CreateTaskResponse, PauseRequest, ResumeRequest, StartRequest,
     StartResponse, UpdateTaskRequest,
 };
-use crate::proto::{Empty, types};
 use crate::reaper::{Caller, Phase, Process, Stragglers};
 use crate::ttrpc::{Code, Status};
-use peapod::container::{self, Create, Detach, Exec, Force, Paused, Program};
+use peapod::container;
 use peapod::sys::epoll::Interest;
 use prost::Message;
 use std::collections::BTreeMap;
@@ -47,26 +49,17 @@ impl Shim {
         super::delete::note_root(&bundle, &settings.root)?;
         let stdio = Stdio { stdin, stdout, stderr, terminal };
         let mut opened = stdio.open(settings.owner)?;
-        let job = || {
-            let rootfs = Rootfs::mount(&bundle, &mounts)?;
-            let logger = logs::start(&opened, &id, &self.namespace)?;
-            let create = Create {
+        let creator = {
+            let creation = Creation {
                 id: &id,
+                namespace: &self.namespace,
                 bundle: &bundle,
-                sandbox: None,
-                pid_file: None,
-                console_socket: None,
-                preserve_fds: 0,
-                no_pivot: settings.no_pivot,
-                no_new_keyring: settings.no_new_keyring,
+                mounts: &mounts,
+                settings: &settings,
+                opened: &opened,
             };
-            let made =
-                in_root(&settings.root, |root| container::create_supervised(root, &create))?;
-            rootfs.keep();
-            Ok(Made { logger, ..made.into() })
+            Creator::begin(&opened.needs(), || creation.run(), || creation.undo())?
         };
-        let undo = || drop(super::delete::remove(&settings.root, &id, &bundle));
-        let creator = Creator::begin(&opened.needs(), job, undo)?;
         opened.close_theirs();
         let process = self.events.key();
         self.processes.insert(process, Process::new(&id, "", stdio.clone(), Phase::Creating));
@@ -98,7 +91,8 @@ impl Shim {
         let task = self.task(&request.id)?;
         let process = self.process(key)?;
         let refused = |reason: &str| {
-            let message = format!("cannot start {reason}: {:?} of task {}", process.name, request.id);
+            let message =
+                format!("cannot start {reason}: {:?} of task {}", process.name, request.id);
             Err(Status::new(Code::FailedPrecondition, message))
         };
         if process.has_ended() {
@@ -111,9 +105,7 @@ impl Shim {
         }
         if process.is_first() {
             let (root, id) = (&task.root, &request.id);
-            let job = || {
-                in_root(root, |root| container::start(root, id)).map(|()| Made::default())
-            };
+            let job = || jobs::act(root, |root| container::start(root, id));
             let creator = Creator::begin(&Needs::default(), job, || {})?;
             self.process_mut(key)?.phase = Phase::Starting;
             return self.watch(creator, Purpose::Start { process: key, caller });
@@ -124,25 +116,16 @@ impl Shim {
         }
         let mut opened = process.stdio.open(task.owner)?;
         let creator = {
-            let (spec, terminal) = (&process.spec, process.stdio.terminal);
-            let job = || {
-                let logger = logs::start(&opened, &request.id, &self.namespace)?;
-                let spec = with_terminal(spec, terminal)?;
-                let exec = Exec {
-                    id: &request.id,
-                    program: Program::Json(&spec),
-                    pid_file: None,
-                    console_socket: None,
-                    preserve_fds: 0,
-                    cgroup: None,
-                    paused: Paused::Refuse,
-                    detach: Detach::Supervised,
-                };
-                let made = in_root(&task.root, |root| container::exec_supervised(root, &exec))?;
-                Ok(Made { logger, ..made.into() })
+            let addition = Addition {
+                id: &request.id,
+                namespace: &self.namespace,
+                root: &task.root,
+                spec: &process.spec,
+                terminal: process.stdio.terminal,
+                opened: &opened,
             };
             // What nobody hears of ends with its container.
-            Creator::begin(&opened.needs(), job, || {})?
+            Creator::begin(&opened.needs(), || addition.run(), || {})?
         };
         opened.close_theirs();
         self.process_mut(key)?.phase = Phase::Starting;
@@ -153,7 +136,7 @@ impl Shim {
         let id = request.id;
         let task = self.task_mut(&id)?;
         let root = task.root.clone();
-        let job = || in_root(&root, |root| container::freeze(root, &id)).map(|()| Made::default());
+        let job = || jobs::act(&root, |root| container::freeze(root, &id));
         let creator = Creator::begin(&Needs::default(), job, || {})?;
         task.freezer = Freezer::Freezing;
         self.watch(creator, Purpose::Freeze { id, caller })
@@ -162,7 +145,7 @@ impl Shim {
     pub(super) fn resume(&mut self, caller: Caller, request: ResumeRequest) -> Answer {
         let id = request.id;
         let root = &self.task(&id)?.root;
-        let job = || in_root(root, |root| container::thaw(root, &id)).map(|()| Made::default());
+        let job = || jobs::act(root, |root| container::thaw(root, &id));
         let creator = Creator::begin(&Needs::default(), job, || {})?;
         self.watch(creator, Purpose::Thaw { id, caller })
     }
@@ -171,11 +154,8 @@ impl Shim {
         let UpdateTaskRequest { id, resources, .. } = request;
         let root = &self.task(&id)?.root;
         let resources = resources.unwrap_or_default().value;
-        let job = || {
-            let name = Path::new("resources");
-            in_root(root, |root| container::update(root, &id, name, &resources))
-                .map(|()| Made::default())
-        };
+        let name = Path::new("resources");
+        let job = || jobs::act(root, |root| container::update(root, &id, name, &resources));
         let creator = Creator::begin(&Needs::default(), job, || {})?;
         self.watch(creator, Purpose::Update { caller })
     }
@@ -184,11 +164,7 @@ impl Shim {
     pub(super) fn remove(&mut self, process: Key) -> Result<(), Status> {
         let id = self.process(process)?.container.clone();
         let task = self.task(&id)?;
-        let job = || {
-            let warnings = in_root(&task.root, |root| container::delete(root, &id, Force::Yes))?;
-            rootfs::unmount(&task.bundle)?;
-            Ok(Made { warnings, ..Made::default() })
-        };
+        let job = || jobs::remove(&task.root, &id, &task.bundle);
         let creator = Creator::begin(&Needs::default(), job, || {})?;
         self.watch(creator, Purpose::Delete { process }).map(drop)
     }
@@ -366,16 +342,4 @@ impl Shim {
 fn io(stdio: &Stdio) -> TaskIo {
     let Stdio { stdin, stdout, stderr, terminal } = stdio.clone();
     TaskIo { stdin, stdout, stderr, terminal }
-}
-
-/// A process of config.json that has a terminal, or none, as the call says.
-fn with_terminal(spec: &[u8], terminal: bool) -> Result<Vec<u8>, Status> {
-    let invalid = |error: serde_json::Error| {
-        Status::new(Code::InvalidArgument, format!("process: {error}"))
-    };
-    let mut process: serde_json::Value = serde_json::from_slice(spec).map_err(invalid)?;
-    if let Some(fields) = process.as_object_mut() {
-        fields.insert("terminal".to_owned(), terminal.into());
-    }
-    serde_json::to_vec(&process).map_err(invalid)
 }

@@ -63,7 +63,7 @@ pub(crate) fn unmount(bundle: &Path) -> Result<(), Status> {
 
 fn attach(mount: &Mount, target: &Path) -> Result<(), Status> {
     let Options { flags, data } = Options::parse(mount)?;
-    let data = if data.len() < PAGE { data } else { shorten(mount, data)? };
+    let data = if data.len() < PAGE { data } else { shorten(mount, &data)? };
     Ok(mount_by_path::mount(&mount.source, target, &mount.r#type, flags, &data)?)
 }
 
@@ -105,13 +105,13 @@ fn is_refused(option: &str) -> bool {
 
 /// Options of an overlay of so many layers that they do not fit: with paths from the directory
 /// that all layers have in common, which becomes the working directory.
-fn shorten(mount: &Mount, data: String) -> Result<String, Status> {
+fn shorten(mount: &Mount, data: &str) -> Result<String, Status> {
     let too_long = || Status::new(Code::InvalidArgument, "rootfs: options of more than a page");
     let layers = |data: &str| -> Option<(String, Vec<PathBuf>)> {
         let lower = data.split(',').find_map(|option| option.strip_prefix("lowerdir="))?;
         Some((lower.to_owned(), lower.split(':').map(PathBuf::from).collect()))
     };
-    let Some((lower, layers)) = layers(&data).filter(|_| mount.r#type == "overlay") else {
+    let Some((lower, layers)) = layers(data).filter(|_| mount.r#type == "overlay") else {
         return Err(too_long());
     };
     let common = common(&layers).ok_or_else(too_long)?;

@@ -178,13 +178,12 @@ impl Shim {
     fn accept(&mut self) {
         loop {
             match self.listener.accept() {
-                Ok((stream, _)) => {
-                    // Others than its own user have no business here.
-                    if resident::is_ours(stream.as_fd()).unwrap_or(false) {
-                        let connected = Connection::new(stream).map(|new| self.connect(new));
-                        connected.unwrap_or_else(|error| self.log.say(error));
-                    }
+                // Others than its own user have no business here.
+                Ok((stream, _)) if resident::is_ours(stream.as_fd()).unwrap_or(false) => {
+                    let connected = Connection::new(stream).map(|new| self.connect(new));
+                    connected.unwrap_or_else(|error| self.log.say(error));
                 }
+                Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -232,11 +231,7 @@ impl Shim {
     }
 
     /// Answers a call. That its caller is gone is fine.
-    pub(super) fn reply(
-        &mut self,
-        caller: Caller,
-        answer: std::result::Result<Vec<u8>, Status>,
-    ) {
+    pub(super) fn reply(&mut self, caller: Caller, answer: std::result::Result<Vec<u8>, Status>) {
         if let Some(client) = self.connections.get_mut(&caller.connection) {
             client.connection.reply(caller.stream, answer);
             self.refresh(caller.connection);

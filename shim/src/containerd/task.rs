@@ -5,15 +5,15 @@ use super::serve::Shim;
 use crate::creator::failed;
 use crate::event_loop::Key;
 use crate::events;
+use crate::logs::{InputEnd, Stdio};
 use crate::proto::events::TaskExecAdded;
 use crate::proto::task::{
     CloseIORequest, ConnectRequest, ConnectResponse, DeleteRequest, DeleteResponse,
     ExecProcessRequest, KillRequest, PidsRequest, PidsResponse, ResizePtyRequest, ShutdownRequest,
-    StateRequest, StateResponse, WaitRequest, WaitResponse,
+    StateRequest, StateResponse, StatsRequest, WaitRequest, WaitResponse,
 };
 use crate::proto::types::{self, ProcessInfo};
 use crate::proto::{Any, Empty, runc};
-use crate::logs::{InputEnd, Stdio};
 use crate::reaper::{Caller, Exit, Phase, Process};
 use crate::ttrpc::{Call, Code, Status};
 use peapod::container::{self, Root, Target};
@@ -201,9 +201,9 @@ impl Shim {
             .collect();
         let info = |pid: i32| ProcessInfo {
             pid: pid.cast_unsigned(),
-            info: names.get(&pid).map(|name| {
-                Any::pack(&runc::ProcessDetails { exec_id: name.clone() })
-            }),
+            info: names
+                .get(&pid)
+                .map(|name| Any::pack(&runc::ProcessDetails { exec_id: name.clone() })),
         };
         now(&PidsResponse { processes: pids.into_iter().map(info).collect() })
     }
@@ -249,7 +249,7 @@ impl Shim {
         })
     }
 
-    fn stats(&mut self, request: &crate::proto::task::StatsRequest) -> Answer {
+    fn stats(&mut self, request: &StatsRequest) -> Answer {
         self.task(&request.id)?;
         Err(Status::new(Code::Unimplemented, "stats"))
     }
