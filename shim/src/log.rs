@@ -1,27 +1,19 @@
-//! The shim's log: containerd's fifo in the bundle, which it shows among its own lines.
+//! The shim's log: its standard error, which is containerd's fifo in the bundle, and never lets
+//! anybody wait.
 
-use peapod::sys::pipe::{self, End};
 use std::fmt;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
 
-/// Where lines go. One that nobody reads in time is lost: nobody waits for it.
-#[derive(Debug, Default)]
-pub(crate) struct Log(Option<File>);
+/// Where lines go.
+#[derive(Debug)]
+pub(crate) struct Log;
 
 impl Log {
-    /// The log of the shim whose bundle is `bundle`; without a fifo, none.
-    pub(crate) fn open(bundle: &Path) -> Self {
-        Self(pipe::open_fifo(&bundle.join("log"), End::Both).ok().map(File::from))
-    }
-
-    /// Writes a line.
-    pub(crate) fn say(&mut self, line: impl fmt::Display) {
-        if let Some(file) = &mut self.0 {
-            let line = format!("containerd-shim-peapod-v1: {line}\n");
-            // The fifo is full: containerd is away.
-            let _lost = file.write_all(line.as_bytes());
-        }
+    /// Writes a line, at once.
+    #[expect(clippy::unused_self, reason = "whoever has it may write")]
+    pub(crate) fn say(&self, line: impl fmt::Display) {
+        let line = format!("containerd-shim-peapod-v1: {line}\n");
+        // The fifo is full: containerd is away.
+        let _lost = io::stderr().write_all(line.as_bytes());
     }
 }

@@ -210,6 +210,7 @@ impl Processes {
 mod tests {
     use super::*;
 
+    const NOBODY: [Key; 0] = [];
     const EXIT: Exit = Exit { code: 0, at: SystemTime::UNIX_EPOCH };
 
     fn process(name: &str, phase: Phase, has_ended: bool) -> Process {
@@ -230,16 +231,16 @@ mod tests {
             (3, process("y", Phase::Running, true)),
         ]);
         assert_eq!(all.tell("c", Stragglers::Await), [3]);
-        assert_eq!(all.tell("c", Stragglers::Await), []);
+        assert_eq!(all.tell("c", Stragglers::Await), NOBODY);
         all.get_mut(2).unwrap().seen = Some(EXIT);
         assert_eq!(all.tell("c", Stragglers::Await), [2, 1]);
-        assert_eq!(all.tell("c", Stragglers::Await), []);
+        assert_eq!(all.tell("c", Stragglers::Await), NOBODY);
     }
 
     #[test]
     fn no_process_ends_before_it_is_known_to_have_started() {
         let mut all = processes([(1, process("", Phase::Starting, true))]);
-        assert_eq!(all.tell("c", Stragglers::Await), []);
+        assert_eq!(all.tell("c", Stragglers::Await), NOBODY);
         all.get_mut(1).unwrap().phase = Phase::Running;
         assert_eq!(all.tell("c", Stragglers::Await), [1]);
     }
@@ -250,7 +251,7 @@ mod tests {
             (1, process("", Phase::Created, true)),
             (2, process("x", Phase::Added, false)),
         ]);
-        assert_eq!(all.tell("other", Stragglers::Await), []);
+        assert_eq!(all.tell("other", Stragglers::Await), NOBODY);
         assert_eq!(all.tell("c", Stragglers::Await), [1]);
     }
 
@@ -260,7 +261,7 @@ mod tests {
             (1, process("", Phase::Running, true)),
             (2, process("x", Phase::Starting, false)),
         ]);
-        assert_eq!(all.tell("c", Stragglers::Await), []);
+        assert_eq!(all.tell("c", Stragglers::Await), NOBODY);
         assert_eq!(all.tell("c", Stragglers::Forget), [1]);
     }
 }

@@ -1,10 +1,12 @@
 //! What a resident process needs that the others do not: stream sockets, a session of its own.
 
-use super::error::{Result, explain};
+use super::error::{Result, check, explain};
 use super::{file, identity, process};
+use nix::fcntl::OFlag;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, sockopt};
+use nix::sys::stat::Mode;
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -61,6 +63,33 @@ pub fn adopt_orphans() -> Result<()> {
 /// As prctl(2) has them.
 pub fn set_name(name: &CStr) -> Result<()> {
     identity::set_name(name)
+}
+
+/// Opens the fifo at `path` so that nothing ever waits for its other end: for reading and writing,
+/// and never blocking.
+///
+/// # Errors
+///
+/// As open(2) has them.
+pub fn open_fifo(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let opened = nix::fcntl::open(path, flags, Mode::empty());
+    explain(opened, "open", format_args!("{}, O_RDWR | O_NONBLOCK", path.display()))
+}
+
+/// Gives this process group a cookie of its own: from now on no core runs its threads, and those of
+/// its descendants, beside those of others (Documentation/admin-guide/hw-vuln/core-scheduling.rst).
+///
+/// # Errors
+///
+/// `EINVAL` if the kernel cannot do that, `ENODEV` if no core has two threads.
+pub fn new_core_cookie() -> Result<()> {
+    let create = libc::c_ulong::from(libc::PR_SCHED_CORE_CREATE.cast_unsigned());
+    let group = libc::c_ulong::from(libc::PR_SCHED_CORE_SCOPE_PROCESS_GROUP.cast_unsigned());
+    let (this, nowhere): (libc::c_ulong, libc::c_ulong) = (0, 0);
+    // SAFETY: creating a cookie reads and writes no memory of this process.
+    let returned = unsafe { libc::prctl(libc::PR_SCHED_CORE, create, this, group, nowhere) };
+    check(returned.into(), "prctl", format_args!("PR_SCHED_CORE, PR_SCHED_CORE_CREATE")).map(drop)
 }
 
 /// Puts a copy of `file` in the place of standard input.

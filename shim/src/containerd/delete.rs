@@ -2,13 +2,16 @@
 //! containerd executes when the shim does not answer any more. Every step takes "already gone" for
 //! done.
 
+use super::args::Args;
 use super::rootfs;
 use super::settings;
 use crate::creator::in_root;
 use crate::proto::Timestamp;
 use crate::proto::task::DeleteResponse;
 use crate::ttrpc::{Code, Status};
+use anyhow::anyhow;
 use peapod::container::{self, Force, Root};
+use prost::Message;
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -51,14 +54,19 @@ pub(super) fn remove(root: &Path, id: &str, bundle: &Path) -> Result<(), Status>
     deleted.map(drop)
 }
 
-/// Removes all of the task `id`; of a sandbox, all of its containers. Answers with how it ended.
-///
-/// # Errors
-///
-/// If something could not be removed.
-pub fn delete(namespace: &str, id: &str, bundle: &Path) -> Result<DeleteResponse, Status> {
+/// Does what the action `delete` asks for, and answers with how the task has ended.
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let bundle = args.bundle.as_deref().unwrap_or(Path::new("."));
+    match delete(&args.namespace, &args.id, bundle) {
+        Ok(answer) => super::answer(&answer.encode_to_vec()),
+        Err(status) => Err(anyhow!(status.message)),
+    }
+}
+
+/// Removes all of the task `id`; of a sandbox, all of its containers.
+fn delete(namespace: &str, id: &str, bundle: &Path) -> Result<DeleteResponse, Status> {
     let noted = fs::read_to_string(bundle.join(ROOT));
-    let root = noted.map_or_else(|_| settings::root("", namespace), PathBuf::from);
+    let root = noted.map_or_else(|_| settings::root(None, namespace), PathBuf::from);
     let answer = noted_exit(bundle).unwrap_or_else(|| killed(&root, id));
     let mut result = Ok(());
     if root.is_dir() {

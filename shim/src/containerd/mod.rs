@@ -2,24 +2,28 @@
 //! with the address of a shim, `delete` cleans up after one, and without an action it is one.
 
 pub mod args;
+pub mod bootstrap;
 mod delete;
 mod ends;
 mod grave;
+mod info;
 mod jobs;
 mod made;
+pub mod options;
 mod rootfs;
-pub mod serve;
+mod serve;
 mod settings;
+mod settle;
+mod sha256;
+mod socket;
+mod start;
 mod task;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use args::{Action, Args};
-use prost::Message;
 use std::ffi::OsString;
-use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixListener;
-use std::process::{Command, Stdio};
+use std::io::{self, Write};
+use std::path::Path;
 
 /// Does what `arguments`, the program's name first, ask for.
 ///
@@ -27,61 +31,21 @@ use std::process::{Command, Stdio};
 ///
 /// One line that says what could not be done; containerd shows it.
 pub fn run(arguments: Vec<OsString>) -> Result<()> {
-    let args = Args::parse(arguments.into_iter().skip(1))?;
-    let cwd = std::env::current_dir()?;
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().context("no arguments")?;
+    let args = Args::parse(arguments)?;
+    let name = Path::new(&program).file_name().unwrap_or_default().to_string_lossy();
     match args.action {
-        Action::Start => {
-            let mut s = Vec::new();
-            std::io::stdin().read_to_end(&mut s)?;
-            std::fs::create_dir_all("/run/containerd/s")?;
-            let socket = format!("/run/containerd/s/{}", args.id);
-            let listener = UnixListener::bind(&socket)?;
-            Command::new("/proc/self/exe")
-                .args([
-                    "-namespace",
-                    &args.namespace,
-                    "-id",
-                    &args.id,
-                    "-address",
-                    &args.address,
-                    "-socket",
-                    &socket,
-                    "serve",
-                ])
-                .stdin(Stdio::from(OwnedFd::from(listener)))
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()?;
-            write!(
-                std::io::stdout(),
-                "{{\"version\":3,\"address\":\"unix://{socket}\",\"protocol\":\"ttrpc\"}}"
-            )?;
-            std::io::stdout().flush()?;
-            Ok(())
-        }
-        Action::Serve => {
-            let listener = UnixListener::from(std::io::stdin().as_fd().try_clone_to_owned()?);
-            let socket = args.socket.unwrap_or_default();
-            let events = std::env::var("TTRPC_ADDRESS").unwrap_or_default();
-            Ok(serve::serve(serve::Start {
-                listener,
-                socket,
-                namespace: args.namespace,
-                events,
-                bundle: cwd,
-            })?)
-        }
-        Action::Delete => {
-            let bundle = args.bundle.unwrap_or(cwd);
-            match delete::delete(&args.namespace, &args.id, &bundle) {
-                Ok(answer) => {
-                    std::io::stdout().write_all(&answer.encode_to_vec())?;
-                    std::io::stdout().flush()?;
-                    Ok(())
-                }
-                Err(status) => bail!("{status}"),
-            }
-        }
-        _ => bail!("{:?}: not done yet", args.action),
+        Action::Version => info::version(&name),
+        Action::Info => info::info(),
+        Action::Start => start::start(&args, &name),
+        Action::Delete => delete::run(&args),
+        Action::Serve => serve::serve(&args),
     }
+}
+
+/// Writes `bytes` to standard output, all of them: nobody flushes it at the end of this process.
+fn answer(bytes: &[u8]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).context("answering")
 }

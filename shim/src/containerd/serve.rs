@@ -1,13 +1,18 @@
 //! The shim itself: one thread that waits, and says what has happened to whom.
 
+use super::args::Args;
+use super::grave::Graves;
+use super::made::Purpose;
+use super::start::TTRPC_ADDRESS;
 use super::task::{Reply, Task};
+use super::{settle, socket};
 use crate::creator::Creator;
 use crate::event_loop::{EventLoop, Key, Source, Timer};
 use crate::events::Publisher;
 use crate::io::Streams;
 use crate::log::Log;
 use crate::reaper::{Caller, Processes, Stragglers};
-use crate::ttrpc::{Connection, Progress, Status};
+use crate::ttrpc::{Call, Connection, Progress, Status};
 use peapod::sys::epoll::{Event, Interest};
 use peapod::sys::fork::{self, Received, Signals};
 use peapod::sys::{Result, pipe, resident};
@@ -15,7 +20,6 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a shim stays that nobody has a use for.
@@ -28,21 +32,6 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How long it takes until connections are accepted again, when there was no descriptor for one.
 const RECOVERY: Duration = Duration::from_millis(200);
 
-/// What a shim has to know at its start.
-#[derive(Debug)]
-pub struct Start {
-    /// Where it listens.
-    pub listener: UnixListener,
-    /// The path of that, which goes when the shim ends.
-    pub socket: PathBuf,
-    /// containerd's namespace.
-    pub namespace: String,
-    /// Where events go.
-    pub events: String,
-    /// Where the shim was started: the bundle of its first task.
-    pub bundle: PathBuf,
-}
-
 /// Everything.
 #[derive(Debug)]
 pub(super) struct Shim {
@@ -51,9 +40,9 @@ pub(super) struct Shim {
     pub(super) tasks: BTreeMap<String, Task>,
     pub(super) processes: Processes,
     pub(super) streams: Streams,
-    pub(super) creators: BTreeMap<Key, (Creator, super::made::Purpose)>,
+    pub(super) creators: BTreeMap<Key, (Creator, Purpose)>,
     pub(super) publisher: Publisher,
-    pub(super) graves: super::grave::Graves,
+    pub(super) graves: Graves,
     pub(super) log: Log,
     /// Whether the shim ends as soon as its clients have gone.
     pub(super) is_ending: bool,
@@ -73,42 +62,36 @@ struct Client {
 }
 
 /// Serves until nobody needs the shim any more.
-///
-/// # Errors
-///
-/// If it cannot begin to.
-pub fn serve(start: Start) -> Result<()> {
-    let socket = start.socket.clone();
-    let mut shim = Shim::new(start)?;
+pub(super) fn serve(args: &Args) -> anyhow::Result<()> {
+    let listener = settle::settle(args)?;
+    let address = std::env::var(TTRPC_ADDRESS).unwrap_or_default();
+    let mut shim = Shim::new(listener, &args.namespace, &address)?;
     let ended = shim.run();
     for (creator, _) in shim.creators.values() {
         creator.interrupt();
     }
-    // Somebody may have cleaned up already.
-    let _removed = std::fs::remove_file(socket);
-    ended
+    socket::remove(&shim.listener)?;
+    Ok(ended?)
 }
 
 impl Shim {
-    fn new(start: Start) -> Result<Self> {
-        let Start { listener, namespace, events: address, bundle, .. } = start;
+    fn new(listener: UnixListener, namespace: &str, address: &str) -> Result<Self> {
         fork::be_frugal();
-        resident::adopt_orphans()?;
         let events = EventLoop::new()?;
         let signals = Signals::read()?;
+        pipe::set_nonblocking(listener.as_fd())?;
         events.add(listener.as_fd(), Source::Listener, Interest::Read)?;
         events.add(signals.as_fd(), Source::Signals, Interest::Read)?;
-        pipe::set_nonblocking(listener.as_fd())?;
         Ok(Self {
             events,
-            publisher: Publisher::new(&address, &namespace),
-            namespace,
+            publisher: Publisher::new(address, namespace),
+            namespace: namespace.to_owned(),
             tasks: BTreeMap::new(),
             processes: Processes::default(),
             streams: Streams::default(),
             creators: BTreeMap::new(),
-            graves: super::grave::Graves::default(),
-            log: Log::open(&bundle),
+            graves: Graves::default(),
+            log: Log,
             is_ending: false,
             is_over: false,
             connections: BTreeMap::new(),
@@ -226,7 +209,7 @@ impl Shim {
         }
     }
 
-    fn next_call(&mut self, key: Key) -> Option<crate::ttrpc::Call> {
+    fn next_call(&mut self, key: Key) -> Option<Call> {
         self.connections.get_mut(&key)?.connection.next_request()
     }
 

@@ -1,7 +1,8 @@
 //! What a task is made with that its bundle does not say.
 
-use crate::proto::{Any, runc};
-use crate::ttrpc::{Code, Status};
+use super::options::Options;
+use crate::proto::Any;
+use crate::ttrpc::Status;
 use std::path::{Path, PathBuf};
 
 /// Where the runtime keeps its state, if nobody says otherwise.
@@ -19,23 +20,18 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of(options: Option<&Any>, namespace: &str) -> Result<Self, Status> {
-        let invalid = |error| Status::new(Code::InvalidArgument, format!("options: {error}"));
-        let options = match options {
-            Some(options) => options.unpack::<runc::Options>().map_err(invalid)?,
-            None => None,
-        };
-        let options = options.unwrap_or_default();
+        let options = Options::of(options)?;
+        let owner = (options.io_uid, options.io_gid);
         Ok(Self {
-            root: root(&options.root, namespace),
-            owner: (options.io_uid != 0 || options.io_gid != 0)
-                .then_some((options.io_uid, options.io_gid)),
+            root: root(options.root.as_deref(), namespace),
+            owner: (owner != (0, 0)).then_some(owner),
             no_pivot: options.no_pivot_root,
             no_new_keyring: options.no_new_keyring,
         })
     }
 }
 
-/// The runtime's directory; an empty `base` is the usual one.
-pub(super) fn root(base: &str, namespace: &str) -> PathBuf {
-    Path::new(if base.is_empty() { ROOT } else { base }).join(namespace)
+/// The runtime's directory, below `base` or where it usually is.
+pub(super) fn root(base: Option<&Path>, namespace: &str) -> PathBuf {
+    base.unwrap_or(Path::new(ROOT)).join(namespace)
 }

@@ -47,90 +47,93 @@ fn tells(field: &str, value: &str) -> bool {
     }
 }
 
-macro_rules! check {
-    ($($name:literal: $message:ty;)*) => {{
-        $(check::<$message>($name);)*
-        let checked = [$($name),*];
-        for line in MESSAGES.lines() {
-            let name = line.split_once(' ').map_or(line, |(name, _)| name);
-            assert!(checked.contains(&name), "{name} is not checked");
-        }
-    }};
+macro_rules! checks {
+    ($($name:literal: $message:ty;)*) => {
+        const CHECKS: &[(&str, fn(&str))] = &[$(($name, check::<$message>)),*];
+    };
+}
+
+checks! {
+    "ttrpc.Request": ttrpc::Request;
+    "ttrpc.Response": ttrpc::Response;
+    "containerd.types.Mount": types::Mount;
+    "containerd.v1.types.ProcessInfo": types::ProcessInfo;
+    "containerd.types.Platform": types::Platform;
+    "containerd.types.Metric": types::Metric;
+    "containerd.types.RuntimeInfo": types::RuntimeInfo;
+    "runtimeoptions.v1.Options": types::RuntimeOptions;
+    "containerd.runc.v1.Options": runc::Options;
+    "containerd.runc.v1.CheckpointOptions": runc::CheckpointOptions;
+    "containerd.runc.v1.ProcessDetails": runc::ProcessDetails;
+    "containerd.runtime.bootstrap.v1.BootstrapParams": bootstrap::Params;
+    "containerd.runtime.bootstrap.v1.BootstrapResult": bootstrap::Answer;
+    "io.containerd.cgroups.v2.Metrics": metrics::Metrics;
+    "containerd.services.events.ttrpc.v1.ForwardRequest": events::ForwardRequest;
+    "containerd.events.TaskCreate": events::TaskCreate;
+    "containerd.events.TaskStart": events::TaskStart;
+    "containerd.events.TaskDelete": events::TaskDelete;
+    "containerd.events.TaskExit": events::TaskExit;
+    "containerd.events.TaskOOM": events::TaskOom;
+    "containerd.events.TaskExecAdded": events::TaskExecAdded;
+    "containerd.events.TaskExecStarted": events::TaskExecStarted;
+    "containerd.events.TaskPaused": events::TaskPaused;
+    "containerd.events.TaskResumed": events::TaskResumed;
+    "containerd.events.TaskCheckpointed": events::TaskCheckpointed;
+    "containerd.task.v3.CreateTaskRequest": task::CreateTaskRequest;
+    "containerd.task.v3.CreateTaskResponse": task::CreateTaskResponse;
+    "containerd.task.v3.DeleteRequest": task::DeleteRequest;
+    "containerd.task.v3.DeleteResponse": task::DeleteResponse;
+    "containerd.task.v3.ExecProcessRequest": task::ExecProcessRequest;
+    "containerd.task.v3.ResizePtyRequest": task::ResizePtyRequest;
+    "containerd.task.v3.StateRequest": task::StateRequest;
+    "containerd.task.v3.StateResponse": task::StateResponse;
+    "containerd.task.v3.KillRequest": task::KillRequest;
+    "containerd.task.v3.CloseIORequest": task::CloseIORequest;
+    "containerd.task.v3.PidsRequest": task::PidsRequest;
+    "containerd.task.v3.PidsResponse": task::PidsResponse;
+    "containerd.task.v3.CheckpointTaskRequest": task::CheckpointTaskRequest;
+    "containerd.task.v3.UpdateTaskRequest": task::UpdateTaskRequest;
+    "containerd.task.v3.StartRequest": task::StartRequest;
+    "containerd.task.v3.StartResponse": task::StartResponse;
+    "containerd.task.v3.WaitRequest": task::WaitRequest;
+    "containerd.task.v3.WaitResponse": task::WaitResponse;
+    "containerd.task.v3.StatsRequest": task::StatsRequest;
+    "containerd.task.v3.StatsResponse": task::StatsResponse;
+    "containerd.task.v3.ConnectRequest": task::ConnectRequest;
+    "containerd.task.v3.ConnectResponse": task::ConnectResponse;
+    "containerd.task.v3.ShutdownRequest": task::ShutdownRequest;
+    "containerd.task.v3.PauseRequest": task::PauseRequest;
+    "containerd.task.v3.ResumeRequest": task::ResumeRequest;
+    "containerd.runtime.sandbox.v1.CreateSandboxRequest": sandbox::CreateRequest;
+    "containerd.runtime.sandbox.v1.CreateSandboxResponse": sandbox::CreateResponse;
+    "containerd.runtime.sandbox.v1.StartSandboxRequest": sandbox::StartRequest;
+    "containerd.runtime.sandbox.v1.StartSandboxResponse": sandbox::StartResponse;
+    "containerd.runtime.sandbox.v1.PlatformRequest": sandbox::PlatformRequest;
+    "containerd.runtime.sandbox.v1.PlatformResponse": sandbox::PlatformResponse;
+    "containerd.runtime.sandbox.v1.StopSandboxRequest": sandbox::StopRequest;
+    "containerd.runtime.sandbox.v1.StopSandboxResponse": sandbox::StopResponse;
+    "containerd.runtime.sandbox.v1.UpdateSandboxRequest": sandbox::UpdateRequest;
+    "containerd.runtime.sandbox.v1.WaitSandboxRequest": sandbox::WaitRequest;
+    "containerd.runtime.sandbox.v1.WaitSandboxResponse": sandbox::WaitResponse;
+    "containerd.runtime.sandbox.v1.UpdateSandboxResponse": sandbox::UpdateResponse;
+    "containerd.runtime.sandbox.v1.SandboxStatusRequest": sandbox::StatusRequest;
+    "containerd.runtime.sandbox.v1.SandboxStatusResponse": sandbox::StatusResponse;
+    "containerd.runtime.sandbox.v1.PingRequest": sandbox::PingRequest;
+    "containerd.runtime.sandbox.v1.PingResponse": sandbox::PingResponse;
+    "containerd.runtime.sandbox.v1.ShutdownSandboxRequest": sandbox::ShutdownRequest;
+    "containerd.runtime.sandbox.v1.ShutdownSandboxResponse": sandbox::ShutdownResponse;
+    "containerd.runtime.sandbox.v1.SandboxMetricsRequest": sandbox::MetricsRequest;
+    "containerd.runtime.sandbox.v1.SandboxMetricsResponse": sandbox::MetricsResponse;
 }
 
 #[test]
 fn every_field_has_the_number_that_containerd_gives_it() {
-    check! {
-        "ttrpc.Request": ttrpc::Request;
-        "ttrpc.Response": ttrpc::Response;
-        "containerd.types.Mount": types::Mount;
-        "containerd.v1.types.ProcessInfo": types::ProcessInfo;
-        "containerd.types.Platform": types::Platform;
-        "containerd.types.Metric": types::Metric;
-        "containerd.types.RuntimeInfo": types::RuntimeInfo;
-        "runtimeoptions.v1.Options": types::RuntimeOptions;
-        "containerd.runc.v1.Options": runc::Options;
-        "containerd.runc.v1.CheckpointOptions": runc::CheckpointOptions;
-        "containerd.runc.v1.ProcessDetails": runc::ProcessDetails;
-        "containerd.runtime.bootstrap.v1.BootstrapParams": bootstrap::Params;
-        "containerd.runtime.bootstrap.v1.BootstrapResult": bootstrap::Answer;
-        "io.containerd.cgroups.v2.Metrics": metrics::Metrics;
-        "containerd.services.events.ttrpc.v1.ForwardRequest": events::ForwardRequest;
-        "containerd.events.TaskCreate": events::TaskCreate;
-        "containerd.events.TaskStart": events::TaskStart;
-        "containerd.events.TaskDelete": events::TaskDelete;
-        "containerd.events.TaskExit": events::TaskExit;
-        "containerd.events.TaskOOM": events::TaskOom;
-        "containerd.events.TaskExecAdded": events::TaskExecAdded;
-        "containerd.events.TaskExecStarted": events::TaskExecStarted;
-        "containerd.events.TaskPaused": events::TaskPaused;
-        "containerd.events.TaskResumed": events::TaskResumed;
-        "containerd.events.TaskCheckpointed": events::TaskCheckpointed;
-        "containerd.task.v3.CreateTaskRequest": task::CreateTaskRequest;
-        "containerd.task.v3.CreateTaskResponse": task::CreateTaskResponse;
-        "containerd.task.v3.DeleteRequest": task::DeleteRequest;
-        "containerd.task.v3.DeleteResponse": task::DeleteResponse;
-        "containerd.task.v3.ExecProcessRequest": task::ExecProcessRequest;
-        "containerd.task.v3.ResizePtyRequest": task::ResizePtyRequest;
-        "containerd.task.v3.StateRequest": task::StateRequest;
-        "containerd.task.v3.StateResponse": task::StateResponse;
-        "containerd.task.v3.KillRequest": task::KillRequest;
-        "containerd.task.v3.CloseIORequest": task::CloseIORequest;
-        "containerd.task.v3.PidsRequest": task::PidsRequest;
-        "containerd.task.v3.PidsResponse": task::PidsResponse;
-        "containerd.task.v3.CheckpointTaskRequest": task::CheckpointTaskRequest;
-        "containerd.task.v3.UpdateTaskRequest": task::UpdateTaskRequest;
-        "containerd.task.v3.StartRequest": task::StartRequest;
-        "containerd.task.v3.StartResponse": task::StartResponse;
-        "containerd.task.v3.WaitRequest": task::WaitRequest;
-        "containerd.task.v3.WaitResponse": task::WaitResponse;
-        "containerd.task.v3.StatsRequest": task::StatsRequest;
-        "containerd.task.v3.StatsResponse": task::StatsResponse;
-        "containerd.task.v3.ConnectRequest": task::ConnectRequest;
-        "containerd.task.v3.ConnectResponse": task::ConnectResponse;
-        "containerd.task.v3.ShutdownRequest": task::ShutdownRequest;
-        "containerd.task.v3.PauseRequest": task::PauseRequest;
-        "containerd.task.v3.ResumeRequest": task::ResumeRequest;
-        "containerd.runtime.sandbox.v1.CreateSandboxRequest": sandbox::CreateRequest;
-        "containerd.runtime.sandbox.v1.CreateSandboxResponse": sandbox::CreateResponse;
-        "containerd.runtime.sandbox.v1.StartSandboxRequest": sandbox::StartRequest;
-        "containerd.runtime.sandbox.v1.StartSandboxResponse": sandbox::StartResponse;
-        "containerd.runtime.sandbox.v1.PlatformRequest": sandbox::PlatformRequest;
-        "containerd.runtime.sandbox.v1.PlatformResponse": sandbox::PlatformResponse;
-        "containerd.runtime.sandbox.v1.StopSandboxRequest": sandbox::StopRequest;
-        "containerd.runtime.sandbox.v1.StopSandboxResponse": sandbox::StopResponse;
-        "containerd.runtime.sandbox.v1.UpdateSandboxRequest": sandbox::UpdateRequest;
-        "containerd.runtime.sandbox.v1.WaitSandboxRequest": sandbox::WaitRequest;
-        "containerd.runtime.sandbox.v1.WaitSandboxResponse": sandbox::WaitResponse;
-        "containerd.runtime.sandbox.v1.UpdateSandboxResponse": sandbox::UpdateResponse;
-        "containerd.runtime.sandbox.v1.SandboxStatusRequest": sandbox::StatusRequest;
-        "containerd.runtime.sandbox.v1.SandboxStatusResponse": sandbox::StatusResponse;
-        "containerd.runtime.sandbox.v1.PingRequest": sandbox::PingRequest;
-        "containerd.runtime.sandbox.v1.PingResponse": sandbox::PingResponse;
-        "containerd.runtime.sandbox.v1.ShutdownSandboxRequest": sandbox::ShutdownRequest;
-        "containerd.runtime.sandbox.v1.ShutdownSandboxResponse": sandbox::ShutdownResponse;
-        "containerd.runtime.sandbox.v1.SandboxMetricsRequest": sandbox::MetricsRequest;
-        "containerd.runtime.sandbox.v1.SandboxMetricsResponse": sandbox::MetricsResponse;
+    for (name, check) in CHECKS {
+        check(name);
+    }
+    for line in MESSAGES.lines() {
+        let name = line.split_once(' ').map_or(line, |(name, _)| name);
+        assert!(CHECKS.iter().any(|(checked, _)| *checked == name), "{name} is not checked");
     }
 }
 

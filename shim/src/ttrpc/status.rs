@@ -68,6 +68,8 @@ impl fmt::Display for Status {
     }
 }
 
+impl std::error::Error for Status {}
+
 impl From<&Error> for Status {
     fn from(error: &Error) -> Self {
         let code = match error {
