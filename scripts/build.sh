@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# build.sh [--dist]: build peapod and its shim, with a Rust from Debian where there is none new enough. --dist builds what is
-# shipped: slower to build, a little smaller and faster.
+# build.sh [--dist]: build peapod and its shim, with a Rust from Debian where there is none new enough. --dist builds
+# what is shipped: slower to build, a little smaller and faster.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
