@@ -2,7 +2,7 @@
 
 use super::Failed;
 use super::output::warn;
-use anyhow::{Error, bail};
+use anyhow::Error;
 use peapod::container::{Changes, Detach, Exec, Paused, Program, Root, User, exec};
 use std::path::PathBuf;
 
@@ -26,6 +26,10 @@ pub(super) struct Arguments {
     /// Send its terminal to whoever listens at this socket
     #[arg(long, value_name = "PATH")]
     console_socket: Option<PathBuf>,
+
+    /// Send a pidfd of it to whoever listens at this socket
+    #[arg(long, value_name = "PATH")]
+    pidfd_socket: Option<PathBuf>,
 
     /// Do not wait for its end
     #[arg(short, long)]
@@ -108,13 +112,14 @@ impl Arguments {
     fn execute(&self, root: &Root) -> anyhow::Result<u8> {
         let program = match &self.process {
             Some(path) => Program::File { path, terminal: self.tty },
-            None => Program::Changed(self.changed.with(&self.args, self.tty)?),
+            None => Program::Changed(self.changed.with(&self.args, self.tty)),
         };
         let request = Exec {
             id: &self.id,
             program,
             pid_file: self.pid_file.as_deref(),
             console_socket: self.console_socket.as_deref(),
+            pidfd_socket: self.pidfd_socket.as_deref(),
             preserve_fds: self.preserve_fds,
             cgroup: self.cgroup.as_deref(),
             paused: if self.ignore_paused { Paused::Ignore } else { Paused::Refuse },
@@ -128,14 +133,8 @@ impl Arguments {
 }
 
 impl Changed {
-    fn with<'a>(&'a self, args: &'a [String], terminal: bool) -> anyhow::Result<Changes<'a>> {
-        let labels = [("--process-label", &self.process_label), ("--apparmor", &self.apparmor)];
-        for (option, label) in labels {
-            if label.as_ref().is_some_and(|label| !label.is_empty()) {
-                bail!("exec failed: {option}: not supported by this version of peapod");
-            }
-        }
-        Ok(Changes {
+    fn with<'a>(&'a self, args: &'a [String], terminal: bool) -> Changes<'a> {
+        Changes {
             args,
             cwd: self.cwd.as_deref(),
             env: &self.env,
@@ -144,7 +143,9 @@ impl Changed {
             groups: &self.additional_gids,
             no_new_privileges: self.no_new_privs,
             capabilities: &self.cap,
-        })
+            selinux_label: self.process_label.as_deref(),
+            apparmor_profile: self.apparmor.as_deref(),
+        }
     }
 }
 

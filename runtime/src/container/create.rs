@@ -5,6 +5,7 @@ use super::console::{Console, Detach};
 use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
+use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
@@ -13,7 +14,7 @@ use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
-use crate::spec;
+use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
 use oci_spec::runtime::Spec;
 use std::os::fd::OwnedFd;
@@ -26,12 +27,16 @@ pub struct Create<'a> {
     pub id: &'a str,
     /// The directory of its config.json.
     pub bundle: &'a Path,
+    /// Where its configuration is.
+    pub config: Config<'a>,
     /// The sandbox whose namespaces and cgroup it shares.
     pub sandbox: Option<&'a str>,
     /// Where its pid is written to.
     pub pid_file: Option<&'a Path>,
     /// Where its terminal is sent to.
     pub console_socket: Option<&'a Path>,
+    /// Where a pidfd of its first process is sent to.
+    pub pidfd_socket: Option<&'a Path>,
     /// How many descriptors after stdio its program keeps.
     pub preserve_fds: u32,
     /// Whether it enters its root by chroot: from a ramdisk nothing can pivot.
@@ -50,6 +55,20 @@ pub fn create(root: &Root, request: &Create<'_>) -> Result<Vec<String>> {
     create_for(root, request, Detach::Yes).map(|created| created.warnings)
 }
 
+/// What [`create`] would do, in full; nothing of it is done.
+///
+/// # Errors
+///
+/// Those of `create` that are found before anything is made or opened.
+pub fn dry_run(root: &Root, request: &Create<'_>) -> Result<String> {
+    let bundle = absolute(request.bundle)?;
+    let spec = load_from(request.config, &bundle)?.spec;
+    let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
+    let options = request.options(sandbox.as_ref())?;
+    let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    Ok(format!("{plan:#?}\n"))
+}
+
 /// A container that was created, with its first process and its terminal.
 #[derive(Debug)]
 pub(super) struct Created {
@@ -60,7 +79,7 @@ pub(super) struct Created {
 /// Creates a container for a caller that stays, or one that does not.
 pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> Result<Created> {
     let bundle = absolute(request.bundle)?;
-    let spec = spec::load(&bundle)?;
+    let Loaded { spec, text } = load_from(request.config, &bundle)?;
     let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
     let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
@@ -75,17 +94,20 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
+    state.has_config = text.is_some();
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
         state,
         hooks,
+        config: text,
         plan: &plan,
         sources,
         cgroup: cgroup.clone(),
         leaf: cgroup,
         pid_file: request.pid_file,
         console,
+        pidfd_socket: PidfdSocket::open(request.pidfd_socket)?,
         start: Start::Later,
     };
     let up = bring_up(root.reserve(request.id)?, prepared)?;
@@ -109,6 +131,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) state: State,
     /// The hooks of later verbs, as they are kept.
     pub(crate) hooks: Option<Vec<u8>>,
+    /// The text of its configuration, if that is not in the bundle.
+    pub(crate) config: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
     /// The cgroup that is the container's own, with all below it.
@@ -117,6 +141,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) leaf: String,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
+    pub(crate) pidfd_socket: Option<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
     pub(crate) start: Start<'a>,
@@ -149,6 +174,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let entry = reserved.entry()?;
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
+    prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
@@ -207,6 +233,9 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     cgroup.write_all(&plan.cgroup.late)?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
+    if let Some(socket) = &prepared.pidfd_socket {
+        socket.send(Kind::Init, pid)?;
+    }
     match prepared.pid_file {
         Some(path) => pidfile::write(path, pid),
         None => Ok(()),

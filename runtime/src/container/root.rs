@@ -188,6 +188,7 @@ const STATE: &CStr = c"state.json";
 const CGROUP: &CStr = c"cgroup";
 const HOOKS: &CStr = c"hooks";
 const FILTER: &CStr = c"seccomp";
+const CONFIG: &CStr = c"config.json";
 
 impl Entry {
     pub(crate) fn id(&self) -> &str {
@@ -230,6 +231,14 @@ impl Entry {
 
     pub(crate) fn write_filter(&self, bytes: &[u8]) -> Result<()> {
         self.write(FILTER, bytes)
+    }
+
+    pub(crate) fn read_config(&self) -> Result<Vec<u8>> {
+        self.read(CONFIG)
+    }
+
+    pub(crate) fn write_config(&self, bytes: &[u8]) -> Result<()> {
+        self.write(CONFIG, bytes)
     }
 
     /// Removes a file. That it is gone already is fine.

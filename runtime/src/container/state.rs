@@ -46,6 +46,9 @@ pub struct State {
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
+    /// Whether its configuration is kept beside this, and not in the bundle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_config: bool,
 }
 
 /// What a state is of.
@@ -182,6 +185,7 @@ impl State {
             namespaces: 0,
             no_new_keyring: false,
             has_hooks: false,
+            has_config: false,
         }
     }
 

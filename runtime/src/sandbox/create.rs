@@ -87,12 +87,14 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
     let prepared = Prepared {
         state: State::of_sandbox(id, mode.is_nested(), maps.clone()),
         hooks: None,
+        config: None,
         plan: &plan,
         sources,
         leaf: format!("{cgroup}/pause"),
         cgroup: cgroup.clone(),
         pid_file: None,
         console: Console::Here,
+        pidfd_socket: None,
         agent: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),

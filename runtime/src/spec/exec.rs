@@ -28,6 +28,10 @@ pub struct Changes<'a> {
     pub no_new_privileges: bool,
     /// Capabilities that it has too, by their names.
     pub capabilities: &'a [String],
+    /// Its label of `SELinux`.
+    pub selinux_label: Option<&'a str>,
+    /// Its profile of `AppArmor`.
+    pub apparmor_profile: Option<&'a str>,
 }
 
 /// A user by its number, and a group if it is not that of config.json.
@@ -40,22 +44,26 @@ pub struct User {
 }
 
 /// The process of the file at `path`, in any case with a terminal if there is to be one. What it
-/// leaves out is as in the config.json of `bundle`, which is read only then.
-pub(crate) fn of_file(path: &Path, bundle: &Path, terminal: bool) -> Result<Process> {
+/// leaves out is as in the container's `own`, which is read only then.
+pub(crate) fn of_file(
+    path: &Path,
+    own: impl FnOnce() -> Result<Process>,
+    terminal: bool,
+) -> Result<Process> {
     let mut process: Process = parse(path, &read("--process", path)?)?;
     process.set_terminal(Some(terminal || process.terminal() == Some(true)));
-    completed(process, bundle)
+    completed(process, own)
 }
 
 /// The process that a text of the same form says.
-pub(crate) fn of_text(text: &[u8], bundle: &Path) -> Result<Process> {
-    completed(parse(Path::new("process"), text)?, bundle)
+pub(crate) fn of_json(text: &[u8], own: impl FnOnce() -> Result<Process>) -> Result<Process> {
+    completed(parse(Path::new("process"), text)?, own)
 }
 
-fn completed(mut process: Process, bundle: &Path) -> Result<Process> {
+fn completed(mut process: Process, own: impl FnOnce() -> Result<Process>) -> Result<Process> {
     let is_complete = process.capabilities().is_some() && process.oom_score_adj().is_some();
     if !is_complete || process.rlimits().is_none() {
-        let own = of_config(bundle)?;
+        let own = own()?;
         if process.capabilities().is_none() {
             process.set_capabilities(own.capabilities().clone());
         }
@@ -69,9 +77,8 @@ fn completed(mut process: Process, bundle: &Path) -> Result<Process> {
     checked(process)
 }
 
-/// The process of the config.json of `bundle`, with changes.
-pub(crate) fn of_bundle(bundle: &Path, changes: &Changes<'_>) -> Result<Process> {
-    let mut process = of_config(bundle)?;
+/// The container's own process, with changes.
+pub(crate) fn changed(mut process: Process, changes: &Changes<'_>) -> Result<Process> {
     process.set_args(Some(changes.args.to_vec()));
     process.set_terminal(Some(changes.terminal)).set_console_size(None);
     if let Some(cwd) = changes.cwd {
@@ -80,15 +87,27 @@ pub(crate) fn of_bundle(bundle: &Path, changes: &Changes<'_>) -> Result<Process>
     if changes.no_new_privileges {
         process.set_no_new_privileges(Some(true));
     }
+    if let Some(label) = changes.selinux_label {
+        process.set_selinux_label(Some(label.to_owned()));
+    }
+    if let Some(profile) = changes.apparmor_profile {
+        process.set_apparmor_profile(Some(profile.to_owned()));
+    }
     add_env(&mut process, changes.env);
     add_user(&mut process, changes);
     add_capabilities(&mut process, changes.capabilities)?;
     checked(process)
 }
 
-fn of_config(bundle: &Path) -> Result<Process> {
+/// The process of the config.json of `bundle`.
+pub(crate) fn of_bundle(bundle: &Path) -> Result<Process> {
     let path = bundle.join("config.json");
     parse_process(&path, &read("config.json", &path)?)
+}
+
+/// The process of a configuration that was kept.
+pub(crate) fn of_text(text: &[u8]) -> Result<Process> {
+    parse_process(Path::new("config.json of the container"), text)
 }
 
 fn checked(process: Process) -> Result<Process> {

@@ -7,7 +7,9 @@
 pub(crate) mod exec;
 mod explain;
 mod hooks;
+mod older;
 pub mod signal;
+pub(crate) mod source;
 mod strict;
 mod template;
 mod unsupported;
@@ -51,7 +53,8 @@ pub(crate) fn load(bundle: &Path) -> Result<Spec> {
 }
 
 pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
-    let spec: Spec = parse(path, text)?;
+    let mut spec: Spec = parse(path, text)?;
+    older::translate(&mut spec);
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)

@@ -23,6 +23,7 @@ pub mod pipe;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod regex;
 pub mod resident;
 pub(crate) mod seccomp;
 pub(crate) mod signal;

@@ -6,7 +6,7 @@ use crate::creator::{Made, Outcome, in_root};
 use crate::logs::{self, Opened};
 use crate::proto::types::Mount;
 use crate::ttrpc::{Code, Status};
-use peapod::container::{self, Create, Detach, Exec, Force, Paused, Program, Root};
+use peapod::container::{self, Config, Create, Detach, Exec, Force, Paused, Program, Root};
 use peapod::error::Error;
 use std::path::Path;
 
@@ -29,9 +29,11 @@ impl Creation<'_> {
         let create = Create {
             id,
             bundle,
+            config: Config::OfBundle,
             sandbox: None,
             pid_file: None,
             console_socket: None,
+            pidfd_socket: None,
             preserve_fds: 0,
             no_pivot: settings.no_pivot,
             no_new_keyring: settings.no_new_keyring,
@@ -69,6 +71,7 @@ impl Addition<'_> {
             program: Program::Json(&spec),
             pid_file: None,
             console_socket: None,
+            pidfd_socket: None,
             preserve_fds: 0,
             cgroup: None,
             paused: Paused::Refuse,
