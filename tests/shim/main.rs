@@ -3,6 +3,7 @@
 
 mod events;
 mod io;
+mod metrics;
 mod sessions;
 mod survival;
 mod task;
