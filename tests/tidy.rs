@@ -92,7 +92,7 @@ const CONFINED: [(&str, &[&str]); 7] = [
     ("RawFd", &["runtime/src/sys/", "runtime/src/init/gate.rs", "tests/"]),
     ("oci_spec", &["runtime/src/spec/", "runtime/src/plan/", CREATE, STATE]),
     ("clap", &["runtime/src/cli/"]),
-    ("anyhow", &["runtime/src/cli/", "runtime/src/main.rs", "tests/"]),
+    ("anyhow", &["runtime/src/cli/", "runtime/src/main.rs", "shim/src/containerd/", "tests/"]),
 ];
 
 /// It passes config.json on, from `spec` to `plan`, and has no other use for it.
@@ -351,7 +351,7 @@ fn source(path: &Path) -> Result<Source> {
 /// All Rust files.
 fn sources() -> Result<Vec<Source>> {
     let mut found = Vec::new();
-    for dir in ["pause", "runtime", "tests"] {
+    for dir in ["pause", "runtime", "shim", "tests"] {
         collect(Path::new(dir), &mut found)?;
     }
     found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));

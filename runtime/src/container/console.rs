@@ -21,6 +21,8 @@ pub enum Detach {
     No,
     /// It ends when the program runs.
     Yes,
+    /// It hands the program and its terminal over to a process that supervises them.
+    Supervised,
 }
 
 /// Who gets the terminal.

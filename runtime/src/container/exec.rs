@@ -16,7 +16,9 @@ use crate::init::Sources;
 use crate::plan::{Facts, Plan};
 use crate::spec::exec::{self, Changes};
 use crate::sys::Errno;
-use std::os::fd::AsFd;
+use crate::sys::process::Child;
+use crate::sys::signal::Signals;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 /// What `exec` is asked for.
@@ -52,6 +54,8 @@ pub enum Program<'a> {
         /// Whether it has a terminal, whatever the file says.
         terminal: bool,
     },
+    /// As a text in that form says.
+    Json(&'a [u8]),
     /// What the container's config.json says, with changes.
     Changed(Changes<'a>),
 }
@@ -64,18 +68,40 @@ pub enum Program<'a> {
 /// [`Error::NotFound`]; [`Error::WrongState`] if the container is not there to be joined;
 /// [`Error::Init`] if the program cannot be executed.
 pub fn exec(root: &Root, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
+    let Added { child, terminal, signals, warnings } = exec_for(root, request)?;
+    let code = match signals {
+        Some(signals) => foreground::wait(&child, &signals, terminal, None)?,
+        None => 0,
+    };
+    Ok((code, warnings))
+}
+
+/// A process that was added, and executes its program.
+#[derive(Debug)]
+pub(super) struct Added {
+    pub(super) child: Child,
+    /// The other end of its terminal, if that is for this process.
+    pub(super) terminal: Option<OwnedFd>,
+    /// What is passed on to it, if its end is waited for.
+    signals: Option<Signals>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Adds a process, and returns when it executes its program.
+pub(super) fn exec_for(root: &Root, request: &Exec<'_>) -> Result<Added> {
     let entry = root.open_entry(request.id)?;
     let target = Target::open(&entry, request.paused)?;
     add(&entry, &target, request).map_err(|error| target.blame_end(error))
 }
 
-fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
+fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<Added> {
     let own = || match target.state.has_config {
         true => exec::of_text(&entry.read_config()?),
         false => exec::of_bundle(&target.state.bundle),
     };
     let process = match &request.program {
         Program::File { path, terminal } => exec::of_file(path, own, *terminal)?,
+        Program::Json(text) => exec::of_json(text, own)?,
         Program::Changed(changes) => exec::changed(own()?, changes)?,
     };
     let kept = descriptors::kept_by_exec(request.preserve_fds)?;
@@ -111,11 +137,7 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<St
         pidfile::write(path, pid)?;
     }
     let child = spawned.keep()?;
-    let code = match signals {
-        Some(signals) => foreground::wait(&child, &signals, terminal, None)?,
-        None => 0,
-    };
-    Ok((code, plan.warnings))
+    Ok(Added { child, terminal, signals, warnings: plan.warnings })
 }
 
 /// Clones the process into the container's cgroup or, where that can have none, to where the

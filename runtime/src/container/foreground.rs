@@ -27,7 +27,7 @@ const NOBODY: i32 = 0;
 pub(super) fn signals(detach: Detach) -> Result<Option<Signals>> {
     match detach {
         Detach::No => Signals::block().map(Some).doing(|| "signals".to_owned()),
-        Detach::Yes => Ok(None),
+        Detach::Yes | Detach::Supervised => Ok(None),
     }
 }
 

@@ -52,6 +52,15 @@ pub(crate) fn of_file(
 ) -> Result<Process> {
     let mut process: Process = parse(path, &read("--process", path)?)?;
     process.set_terminal(Some(terminal || process.terminal() == Some(true)));
+    completed(process, own)
+}
+
+/// The process that a text of the same form says.
+pub(crate) fn of_json(text: &[u8], own: impl FnOnce() -> Result<Process>) -> Result<Process> {
+    completed(parse(Path::new("process"), text)?, own)
+}
+
+fn completed(mut process: Process, own: impl FnOnce() -> Result<Process>) -> Result<Process> {
     let is_complete = process.capabilities().is_some() && process.oom_score_adj().is_some();
     if !is_complete || process.rlimits().is_none() {
         let own = own()?;

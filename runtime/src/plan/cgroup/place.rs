@@ -17,6 +17,8 @@ pub enum Cgroups {
     Cgroupfs,
     /// systemd, as scopes.
     Systemd,
+    /// Who the form of `cgroupsPath` names: systemd where it is `….slice:prefix:name`.
+    AsNamed,
 }
 
 /// The cgroup that the first process of a container is born in.
@@ -35,7 +37,12 @@ impl Birthplace {
     /// group of ours; systemd's is in three parts.
     pub(crate) fn of_container(spec: &Spec, id: &str, cgroups: Cgroups) -> Result<Self> {
         let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_deref());
-        if cgroups == Cgroups::Systemd {
+        let is_scope = match cgroups {
+            Cgroups::Cgroupfs => false,
+            Cgroups::Systemd => true,
+            Cgroups::AsNamed => asked.is_some_and(Scope::is_named_by),
+        };
+        if is_scope {
             let properties = of_annotations(spec.annotations().iter().flatten())?;
             return Ok(Self::Scope(Scope::parse(asked, id)?, properties));
         }

@@ -29,6 +29,13 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// Whether a path has the form of one of systemd's.
+    pub(crate) fn is_named_by(path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        let mut parts = path.split(':');
+        parts.next().is_some_and(|slice| slice.ends_with(".slice")) && parts.count() == 2
+    }
+
     /// config.json's `cgroupsPath` under systemd is `slice:prefix:name`, of which the first two may
     /// be empty; without any it is chosen here.
     pub(crate) fn parse(path: Option<&Path>, id: &str) -> Result<Self> {

@@ -131,3 +131,17 @@ fn annotations_without_a_meaning_are_refused() {
         assert!(error.contains(&key) && error.contains(text), "{error}");
     }
 }
+
+#[test]
+fn only_a_slice_and_two_names_are_of_systemd() {
+    for (path, is_scope) in [
+        ("kubepods-burstable-pod1.slice:cri-containerd:abc", true),
+        ("a.slice::b", true),
+        ("/kubepods/burstable/pod1/abc", false),
+        ("a.slice:b", false),
+        ("a:b:c", false),
+        ("", false),
+    ] {
+        assert_eq!(Scope::is_named_by(Path::new(path)), is_scope, "{path}");
+    }
+}

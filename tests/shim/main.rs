@@ -1,0 +1,9 @@
+//! `containerd-shim-peapod-v1` under a real containerd, beside runc's shim where that can be
+//! compared. Needs root, and the root of `scripts/peers.sh`.
+
+mod events;
+mod io;
+mod metrics;
+mod sessions;
+mod survival;
+mod task;

@@ -1,0 +1,83 @@
+//! Sessions with a real containerd: of our shim alone, or of runc's first and then of ours.
+
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+use tests::{Outcome, Peers, Root, peapod, skipped};
+
+const OURS: &str = "io.containerd.peapod.v1";
+const THEIRS: &str = "io.containerd.runc.v2";
+
+/// What came of a session with our shim.
+#[derive(Debug)]
+pub(crate) struct Session(Vec<Outcome>);
+
+/// Runs a session with our shim; without the peers' root, `None`.
+pub(crate) fn session(name: &str, commands: &[&str]) -> Result<Option<Session>> {
+    let Some(peers) = found(name)? else { return Ok(None) };
+    run(&peers, OURS, commands).map(|outcomes| Some(Session(outcomes)))
+}
+
+/// Runs it with runc's shim before. What comes of it must be the same: exit codes, and the output
+/// where a command succeeds.
+pub(crate) fn compare(name: &str, commands: &[&str]) -> Result<Option<Session>> {
+    let Some(peers) = found(name)? else { return Ok(None) };
+    let theirs = run(&peers, THEIRS, commands)?;
+    let ours = run(&peers, OURS, commands)?;
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        let is_same = theirs.code != 0 || plain(&theirs.output) == plain(&ours.output);
+        ensure!(theirs.code == ours.code && is_same, "{THEIRS}: {theirs:#?}\n{OURS}: {ours:#?}");
+    }
+    Ok(Some(Session(ours)))
+}
+
+fn found(name: &str) -> Result<Option<Peers>> {
+    let found = Peers::find();
+    if found.is_none() {
+        skipped(name, "there is no peers' root: scripts/peers.sh .cache/peers makes one")?;
+    }
+    Ok(found)
+}
+
+fn run(peers: &Peers, runtime: &str, commands: &[&str]) -> Result<Vec<Outcome>> {
+    let root = Root::new()?;
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
+    let (shim, prelude) = (shim()?, include_str!("containerd.sh"));
+    let prelude = format!("repository={repository:?} shim={shim:?} type={runtime}\n{prelude}");
+    peers.session(&root, &prelude, commands)
+}
+
+/// The shim: built beside `peapod`.
+fn shim() -> Result<PathBuf> {
+    let shim = peapod()?.canonicalize()?.with_file_name("containerd-shim-peapod-v1");
+    ensure!(shim.exists(), "no shim at {shim:?}: build it");
+    Ok(shim)
+}
+
+impl Session {
+    /// The outcome of the command that begins like that.
+    pub(crate) fn of(&self, start: &str) -> Result<&Outcome> {
+        let found = self.0.iter().find(|outcome| outcome.command.starts_with(start));
+        found.with_context(|| format!("no command {start:?}"))
+    }
+
+    /// What a command printed, which must have succeeded.
+    pub(crate) fn said(&self, start: &str) -> Result<&str> {
+        let outcome = self.of(start)?;
+        ensure!(outcome.code == 0, "{outcome:#?}");
+        Ok(&outcome.output)
+    }
+
+    /// What a command printed, which must have ended with that exit code.
+    pub(crate) fn ended(&self, start: &str, code: i32) -> Result<&str> {
+        let outcome = self.of(start)?;
+        ensure!(outcome.code == code, "{outcome:#?}");
+        Ok(&outcome.output)
+    }
+}
+
+/// Without what is new in each run: the numbers of processes, and when something happened.
+fn plain(text: &str) -> String {
+    let is_new = |word: &str| word.starts_with("time=") || word.parse::<u64>().is_ok();
+    let words = text.split_whitespace().map(|word| if is_new(word) { "N" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
