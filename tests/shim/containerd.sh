@@ -31,11 +31,8 @@ end() {
 stopped() { until c task ls | grep -q "^$1 .*STOPPED"; do :; done; }
 # left: what there is of containers and shims that should be gone.
 left() {
-    # Who was killed is reaped by PID 1 of this session.
-    local name
-    for name in containerd-shim sleep; do
-        pgrep --runstates DRST -l "^$name" || true
-    done
+    # Not those who have ended, and wait for PID 1 of this session.
+    ps -eo stat=,comm= | grep -E '^[^Z].* (containerd-shim|sleep)$' || true
     grep -h /run/state /proc/mounts || true
     find /sys/fs/cgroup/default -mindepth 1 -type d 2>/dev/null || true
     find /run/containerd /run/state -type s -o -name 'config.json' 2>/dev/null || true
