@@ -115,7 +115,7 @@ if $all; then
     environment+=(PEAPOD_LONG=1)
 fi
 say "building the tests"
-unit=$(tests_of -p peapod --lib --bins)
+unit=$(tests_of -p peapod -p shim --lib --bins)
 integration=$(tests_of -p tests --test '*')
 limits=$(awk '$1 == "limits" { print $2 }' <<<"$integration")
 seccomp=$(awk '$1 == "seccomp"' <<<"$integration")

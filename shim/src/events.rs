@@ -254,3 +254,6 @@ fn heard(queue: &mut VecDeque<Event>, dropped: &mut u64, answer: &Answer) {
         queue.pop_front();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,7 @@ pub mod events;
 mod io;
 mod log;
 mod logs;
+mod metrics;
 pub mod proto;
 mod reaper;
 pub mod ttrpc;

@@ -90,6 +90,16 @@ impl Cgroup {
     }
 }
 
+impl Cgroup {
+    /// Tells of changes to `memory.events`; `None` without the controller.
+    pub(crate) fn memory_events(&self) -> Result<Option<OwnedFd>> {
+        match file::open_beneath(self.fd(), c"memory.events", OFlag::O_RDONLY) {
+            Err(error) if is_gone(&error) => Ok(None),
+            opened => opened.doing(|| self.doing("watching its memory")).map(Some),
+        }
+    }
+}
+
 impl Alarm {
     /// From here on changes are told: the kernel compares with what was read last.
     pub(crate) fn rearm(&self) -> Result<()> {

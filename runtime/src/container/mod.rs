@@ -5,6 +5,7 @@
 
 mod agent;
 mod console;
+mod counters;
 mod create;
 mod delete;
 mod descriptors;
@@ -42,6 +43,7 @@ pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
 pub(crate) use console::Console;
 pub use console::Detach;
+pub use counters::{Counters, MemoryEvents, counters};
 pub use create::{Create, create, dry_run};
 pub(crate) use create::{Prepared, Start, bring_up};
 pub(crate) use delete::clean_up;

@@ -101,7 +101,8 @@ fn text(argument: OsString) -> Result<String> {
     text.map_err(|error| anyhow::anyhow!("{:?}: not UTF-8", error.into_bytes()))
 }
 
-/// What stands behind the dashes, if there are some and something does: a name, and perhaps a value.
+/// What stands behind the dashes, if there are some and something does: a name, and perhaps a
+/// value.
 fn flag_of(argument: &str) -> Option<(&str, Option<&str>)> {
     let flag = argument.strip_prefix('-')?;
     let flag = flag.strip_prefix('-').unwrap_or(flag);
@@ -129,5 +130,60 @@ fn action(words: &[String]) -> Result<Action> {
             _ => bail!("{word:?}: not start or delete"),
         },
         [_, next, ..] => bail!("{next:?}: one action at a time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, String> {
+        Args::parse(line.split(' ').filter(|word| !word.is_empty()).map(OsString::from))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn containerd_s_own_lines_are_understood() {
+        let start =
+            "-namespace k8s.io -address /run/c.sock -publish-binary /usr/bin/containerd -id 1";
+        let wanted = Args {
+            action: Action::Start,
+            namespace: "k8s.io".to_owned(),
+            id: "1".to_owned(),
+            address: "/run/c.sock".to_owned(),
+            bundle: None,
+            socket: None,
+            debug: false,
+        };
+        assert_eq!(parse(&format!("{start} start")), Ok(wanted));
+        let delete = parse(&format!("{start} -bundle /b -debug delete")).unwrap();
+        assert_eq!((delete.action, delete.debug), (Action::Delete, true));
+        assert_eq!(delete.bundle, Some("/b".into()));
+        assert_eq!(parse("-v").unwrap().action, Action::Version);
+        assert_eq!(parse("-info").unwrap().action, Action::Info);
+        assert_eq!(parse("-id 1").unwrap().action, Action::Serve);
+    }
+
+    #[test]
+    fn flags_are_go_s() {
+        let args = parse("--id=a=b -socket=/s -debug=false -version=0 --address= serve").unwrap();
+        assert_eq!((args.id.as_str(), args.address.as_str()), ("a=b", ""));
+        assert_eq!((args.action, args.debug), (Action::Serve, false));
+        // A value may look like a flag.
+        assert_eq!(parse("-id -debug start").unwrap().id, "-debug");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (line, wanted) in [
+            ("-id", "-id: no value"),
+            ("-shape round start", "-shape: not known"),
+            ("-debug=perhaps start", "-debug: \"perhaps\": neither true nor false"),
+            ("fly", "\"fly\": not start or delete"),
+            ("start delete", "\"delete\": one action at a time"),
+            ("start -id", "\"-id\": one action at a time"),
+        ] {
+            assert_eq!(parse(line).expect_err(line), wanted);
+        }
     }
 }

@@ -2,15 +2,16 @@
 //! answered when that has ended ([`made`](super::made)).
 
 use super::serve::Shim;
-use crate::creator::failed;
+use crate::creator::{failed, in_root};
 use crate::event_loop::Key;
 use crate::events;
 use crate::logs::{InputEnd, Stdio};
+use crate::metrics::metrics;
 use crate::proto::events::TaskExecAdded;
 use crate::proto::task::{
     CloseIORequest, ConnectRequest, ConnectResponse, DeleteRequest, DeleteResponse,
     ExecProcessRequest, KillRequest, PidsRequest, PidsResponse, ResizePtyRequest, ShutdownRequest,
-    StateRequest, StateResponse, StatsRequest, WaitRequest, WaitResponse,
+    StateRequest, StateResponse, StatsRequest, StatsResponse, WaitRequest, WaitResponse,
 };
 use crate::proto::types::{self, ProcessInfo};
 use crate::proto::{Any, Empty, runc};
@@ -249,9 +250,11 @@ impl Shim {
         })
     }
 
-    fn stats(&mut self, request: &StatsRequest) -> Answer {
-        self.task(&request.id)?;
-        Err(Status::new(Code::Unimplemented, "stats"))
+    fn stats(&self, request: &StatsRequest) -> Answer {
+        let task = self.task(&request.id)?;
+        let counters = in_root(&task.root, |root| container::counters(root, &request.id))?;
+        let stats = Some(Any::pack(&metrics(counters.as_ref())?));
+        now(&StatsResponse { stats })
     }
 
     fn shutdown(&mut self, _request: &ShutdownRequest) -> Answer {

@@ -25,3 +25,6 @@ pub enum Progress {
     /// The peer is gone, or has broken the protocol. What it asked for before is still there.
     Closed,
 }
+
+#[cfg(test)]
+mod tests;

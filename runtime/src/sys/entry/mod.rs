@@ -17,7 +17,8 @@
 mod arch;
 mod seal;
 
-/// Verbs that clone a process; `serve` is the shim's. An argument that only looks like one costs 0.2 ms.
+/// Verbs that clone a process; `serve` is the shim's. An argument that only looks like one costs
+/// 0.2 ms.
 pub(crate) const SEALED_VERBS: [&str; 4] = ["create", "exec", "run", "serve"];
 
 /// The variable that tells the sealed copy which file it is: `DEVICE:INODE`.
