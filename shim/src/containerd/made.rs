@@ -78,6 +78,7 @@ impl Shim {
             first: process,
             execs: BTreeMap::new(),
             freezer: Freezer::Off,
+            memory: None,
             owner: settings.owner,
         };
         self.tasks.insert(id, task);
@@ -252,6 +253,7 @@ impl Shim {
         match adopted {
             Ok(pid) => {
                 self.set_phase(key, Phase::Created);
+                self.watch_memory(&id);
                 let pid = pid.cast_unsigned();
                 self.publish_event("/tasks/create", &TaskCreate { pid, ..event });
                 self.reply(caller, Ok(CreateTaskResponse { pid }.encode_to_vec()));
