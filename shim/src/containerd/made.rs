@@ -260,9 +260,12 @@ impl Shim {
                 self.tell(&id, Stragglers::Await);
             }
             Err(status) => {
-                if let Some(task) = self.tasks.remove(&id) {
-                    // Nothing is there to be removed, unless it could not be adopted.
-                    drop(super::delete::remove(&task.root, &id, &task.bundle));
+                let task = self.tasks.remove(&id);
+                // Nothing is there, but of a creator that has crashed, or of a container that could
+                // not be adopted. One that was there before is not ours to remove.
+                let task = task.filter(|_| status.code != Code::AlreadyExists);
+                if let Some(Task { root, bundle, .. }) = task {
+                    drop(super::delete::remove(&root, &id, &bundle));
                 }
                 self.processes.remove(key);
                 self.reply(caller, Err(status));
