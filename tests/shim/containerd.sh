@@ -2,6 +2,10 @@
 # container is run with: no shares of the processor, since this kernel may have no controllers for its cgroup v2 tree.
 # Run at the beginning of a session; never by itself.
 # shellcheck shell=bash disable=SC2034,SC2154
+# A namespace of its own: the cgroups of containers are called after it, in a tree that all share.
+export CONTAINERD_NAMESPACE=shim-$RANDOM$RANDOM
+cgroups=/sys/fs/cgroup/$CONTAINERD_NAMESPACE
+trap 'rmdir "$cgroups"' EXIT
 mkdir -p /run/shims
 cp "$shim" /run/shims/containerd-shim-peapod-v1
 export PATH=/run/shims:$PATH
@@ -21,24 +25,26 @@ c() { timeout 60 ctr --address /run/containerd.sock "$@"; }
 begin() {
     containerd --config /tmp/containerd.toml >>/tmp/containerd.log 2>&1 &
     containerd=$!
-    until c version >/dev/null 2>&1; do :; done
+    await 'c version >/dev/null 2>&1'
 }
 end() {
     kill "$@" "$containerd"
     wait "$containerd"
 }
+# await CONDITION: waits until it is so, but not for ever.
+await() {
+    SECONDS=0
+    until eval "$1"; do ((SECONDS < 20)) || return 1; done
+}
 # stopped ID: waits until the task has ended.
-stopped() { until c task ls | grep -q "^$1 .*STOPPED"; do :; done; }
+stopped() { await "c task ls | grep -q '^$1 .*STOPPED'"; }
 # left: what there is of containers and shims that should be gone.
 left() {
-    # Who was killed is reaped by PID 1 of this session.
-    local name
-    for name in containerd-shim sleep; do
-        pgrep --runstates DRST -l "^$name" || true
-    done
+    # Not those who have ended, and wait for PID 1 of this session.
+    ps -eo stat=,comm= | grep -E '^[^Z].* (containerd-shim|sleep)$' || true
     grep -h /run/state /proc/mounts || true
-    find /sys/fs/cgroup/default -mindepth 1 -type d 2>/dev/null || true
-    find /run/containerd /run/state -type s -o -name 'config.json' 2>/dev/null || true
+    find "$cgroups" -mindepth 1 -type d 2>/dev/null || true
+    find /run/containerd/s /run/state -type s -o -name config.json 2>/dev/null || true
 }
 begin
 c images import --no-unpack /tmp/image.tar >/dev/null

@@ -23,7 +23,7 @@ fn a_task_is_created_before_it_starts_and_ends_after_its_execs() -> Result<()> {
             "c task pause e; c task resume e",
             "c task kill -s KILL e; stopped e",
             "c task rm e; c container rm e",
-            "until grep -q containers/delete /tmp/events; do :; done; cat /tmp/events",
+            "await 'grep -q containers/delete /tmp/events'; cat /tmp/events",
         ],
     );
     let Some(session) = session? else { return Ok(()) };
@@ -41,7 +41,7 @@ fn a_task_is_created_before_it_starts_and_ends_after_its_execs() -> Result<()> {
         "exit",
         "delete",
     ];
-    let events = session.said("until")?;
+    let events = session.said("await")?;
     assert_eq!(kinds(events), expected);
     let last_exit = events.lines().rfind(|line| line.contains("/tasks/exit"));
     ensure!(last_exit.context("no exit")?.contains(r#""id":"e""#), "{events}");
@@ -53,11 +53,9 @@ fn what_happens_while_containerd_is_away_is_told_later() -> Result<()> {
     let session = session(
         "events of the meantime",
         &[
-            "c run -d $o $image e sh -c 'until test -e /go; do sleep 0.01; done; exit 8'",
-            "c task exec --exec-id x e sh -c 'touch /go' & c task ls >/dev/null; end -KILL",
-            "until ! pgrep -x -r S sh; do :; done",
-            "begin; ctr --address /run/containerd.sock events >/tmp/events 2>&1 &
-             until c task ls | grep STOPPED; do :; done",
+            "c run -d $o $image e sh -c 'sleep 1; exit 8'",
+            "end -KILL; await '! pgrep -x sh'",
+            "begin; stopped e",
             "c task rm e; c container rm e; left",
         ],
     );

@@ -75,8 +75,10 @@ impl Session {
     }
 }
 
-/// Without what is new in each run: the numbers of processes, and when something happened.
+/// Without what is new in each run: the numbers of processes, when something happened, and when
+/// the end of the input was echoed.
 fn plain(text: &str) -> String {
+    let text = text.replace("^@", "");
     let is_new = |word: &str| word.starts_with("time=") || word.parse::<u64>().is_ok();
     let words = text.split_whitespace().map(|word| if is_new(word) { "N" } else { word });
     words.collect::<Vec<_>>().join(" ")

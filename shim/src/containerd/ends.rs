@@ -32,6 +32,8 @@ impl Shim {
             self.streams.close_input(stream, &self.events);
         }
         if is_first {
+            // Before its end is told, which may have this for its reason.
+            self.memory_was_short(key);
             self.end_rest(&id);
             self.events.set_timer(Instant::now() + STRAGGLERS, Timer::Stragglers(key));
         }

@@ -78,6 +78,7 @@ impl Shim {
             first: process,
             execs: BTreeMap::new(),
             freezer: Freezer::Off,
+            memory: None,
             owner: settings.owner,
         };
         self.tasks.insert(id, task);
@@ -252,15 +253,19 @@ impl Shim {
         match adopted {
             Ok(pid) => {
                 self.set_phase(key, Phase::Created);
+                self.watch_memory(&id);
                 let pid = pid.cast_unsigned();
                 self.publish_event("/tasks/create", &TaskCreate { pid, ..event });
                 self.reply(caller, Ok(CreateTaskResponse { pid }.encode_to_vec()));
                 self.tell(&id, Stragglers::Await);
             }
             Err(status) => {
-                if let Some(task) = self.tasks.remove(&id) {
-                    // Nothing is there to be removed, unless it could not be adopted.
-                    drop(super::delete::remove(&task.root, &id, &task.bundle));
+                let task = self.tasks.remove(&id);
+                // Nothing is there, but of a creator that has crashed, or of a container that could
+                // not be adopted. One that was there before is not ours to remove.
+                let task = task.filter(|_| status.code != Code::AlreadyExists);
+                if let Some(Task { root, bundle, .. }) = task {
+                    drop(super::delete::remove(&root, &id, &bundle));
                 }
                 self.processes.remove(key);
                 self.reply(caller, Err(status));

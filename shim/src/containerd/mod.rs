@@ -9,6 +9,7 @@ mod grave;
 mod info;
 mod jobs;
 mod made;
+mod memory;
 pub mod options;
 mod rootfs;
 mod serve;

@@ -125,8 +125,9 @@ impl Shim {
             Some(Source::Process(key)) => self.ended(key),
             Some(Source::Creator(key)) => self.made(key),
             Some(Source::Reader(key) | Source::Writer(key)) => self.flow(key),
-            // The publisher is looked after in each round.
-            Some(Source::Publisher | Source::Memory(_)) | None => {}
+            Some(Source::Memory(key)) => self.memory_was_short(key),
+            // It is looked after in each round.
+            Some(Source::Publisher) | None => {}
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::proto::types::{self, ProcessInfo};
 use crate::proto::{Any, Empty, runc};
 use crate::reaper::{Caller, Exit, Phase, Process};
 use crate::ttrpc::{Call, Code, Status};
-use peapod::container::{self, Root, Target};
+use peapod::container::{self, MemoryEvents, Root, Target};
 use peapod::error::Error;
 use peapod::sys::fork::SIGKILL;
 use peapod::sys::pipe;
@@ -50,6 +50,8 @@ pub(super) struct Task {
     /// Those that were added.
     pub(super) execs: BTreeMap<String, Key>,
     pub(super) freezer: Freezer,
+    /// What tells of kills for want of memory, and how many there were, as far as that was told.
+    pub(super) memory: Option<(MemoryEvents, u64)>,
     /// Who owns its pipes.
     pub(super) owner: Option<(u32, u32)>,
 }
