@@ -312,7 +312,8 @@ impl Shim {
     fn describe(&mut self) {
         let (waiting, dropped) = self.publisher.counts();
         let mut lines = vec![format!(
-            "state: tasks {}, connections {}, creators {}, streams {}, events {waiting} waiting and {dropped} dropped",
+            "state: tasks {}, connections {}, creators {}, streams {}, events {waiting} waiting and \
+             {dropped} dropped",
             self.tasks.len(),
             self.connections.len(),
             self.creators.len(),
