@@ -6,8 +6,9 @@
 #      The unit tests run there once more, since those of cgroups have nothing to look at without privileges.
 #   3. Limits, as root, under User-Mode-Linux 6.1, which has the cgroup v2 controllers that this machine may lack.
 # --all adds: every system call at which the runtime can be disturbed, and not a sample; stage 3 again under
-# User-Mode-Linux 7.2, from a Debian forky root (750 MB, see peers.sh); and the known attacks against crun and runc, which
-# prove that those tests can fail (see cve.sh).
+# User-Mode-Linux 7.2, from a Debian forky root (750 MB, see peers.sh); podman and containerd from that root, with which
+# stage 2 otherwise is done only where it is there already; and the known attacks against crun and runc, which prove that
+# those tests can fail (see cve.sh).
 #
 # The last line is `N passed, N failed, N skipped`. A test that finds that it cannot run here writes a line
 # `skipped: NAME: REASON` and passes; it is counted as skipped.
@@ -107,12 +108,15 @@ need jq=jq setpriv=util-linux strace=strace
 [[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
     apt_install libseccomp-dev golang-github-containers-common
 programs=$(products release)
+peers=${PEAPOD_PEERS:-$cache/peers}
 environment=(
+    PEAPOD_PEERS="$peers"
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
     PEAPOD_TEST_PROGRAMS="$programs"
 )
 if $all; then
     environment+=(PEAPOD_LONG=1)
+    "$repo/scripts/peers.sh" "$peers"
 fi
 say "building the tests"
 unit=$(tests_of -p peapod --lib --bins)
@@ -146,8 +150,6 @@ say "3. limits, under User-Mode-Linux 6.1"
 limits_in "limits on 6.1"
 if $all; then
     say "3. limits, under User-Mode-Linux 7.2"
-    peers=${PEAPOD_PEERS:-$cache/peers}
-    "$repo/scripts/peers.sh" "$peers"
     limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
     say "the known attacks, against three runtimes"
     "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))

@@ -1,5 +1,6 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
+mod check;
 mod create;
 mod delete;
 mod devices;
@@ -33,6 +34,7 @@ mod state;
 mod stop;
 mod terminal;
 mod time;
+mod traced;
 mod update;
 mod usage;
 mod user_namespace;

@@ -1,5 +1,6 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
+mod check;
 mod create;
 mod delete;
 mod events;
@@ -56,7 +57,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 19] = [
+const VERBS: [Verb; 20] = [
     verb!(create),
     verb!(start),
     verb!(run),
@@ -74,6 +75,7 @@ const VERBS: [Verb; 19] = [
     verb!(wait),
     verb!(mounts),
     verb!(sandbox),
+    verb!(check, |verb, _globals| verb.run()),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),
 ];

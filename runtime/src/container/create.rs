@@ -9,6 +9,7 @@ use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{OwnCgroup, Phase, State, Status};
+use super::trace::phase;
 use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
 use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
 use crate::error::{Error, Result};
@@ -78,11 +79,14 @@ pub(super) struct Created {
 
 /// Creates a container for a caller that stays, or one that does not.
 pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> Result<Created> {
+    phase("config.json");
     let bundle = absolute(request.bundle)?;
     let Loaded { spec, text } = load_from(request.config, &bundle)?;
     let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
     let options = request.options(sandbox.as_ref())?;
+    phase("plan");
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    phase("sources");
     let console = Console::open(&plan, request.console_socket, detach)?;
     netdevices::check(&plan)?;
     let sources = Sources::open(&plan, None)?;
@@ -171,6 +175,7 @@ pub(crate) enum Start<'a> {
 /// the state first, then the cgroup, then the process. What is made is held by guards; an error
 /// drops them, and with them what they made.
 pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<Up> {
+    phase("state");
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
@@ -181,6 +186,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
     let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
     own.save(entry)?;
+    phase("cgroup");
     let hierarchy = Hierarchy::open()?;
     let has_leaf = own.path != prepared.leaf;
     let none = CgroupPlan::default();
@@ -192,6 +198,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     own.save(entry)?;
     let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
     let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    phase("device program");
     if let Some(rules) = &plan.cgroup.devices {
         birthplace.confine(rules, reserved.root())?;
     }
@@ -201,9 +208,11 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
+    phase("clone");
     let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
+    phase("init: from clone to ready");
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)
         .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
@@ -212,6 +221,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
             None => Ok(None),
         })
         .map_err(|error| grant::blame_memory(error, birthplace))?;
+    phase("letting go");
     spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
@@ -243,6 +253,7 @@ fn make_sure_it_is_nobodys(reserved: &Reserved<'_>, own: &OwnCgroup) -> Result<(
 /// What init is given by its parent once it has done its own part, and what is written of it. The
 /// limits that setting up could have met come last.
 fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Entry) -> Result<()> {
+    phase("limits, state and pid file");
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;

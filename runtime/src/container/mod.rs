@@ -4,6 +4,7 @@
 //! ARCHITECTURE.md.
 
 mod agent;
+mod check;
 mod console;
 mod create;
 mod delete;
@@ -36,12 +37,14 @@ mod start;
 mod state;
 mod statistics;
 mod stop;
+mod trace;
 mod update;
 mod users;
 mod wait;
 
 pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
+pub use check::{Problem, check};
 pub(crate) use console::Console;
 pub use console::Detach;
 pub use create::{Create, create, dry_run};
@@ -66,5 +69,6 @@ pub use state::{Report, State, Status, state};
 pub use statistics::{Statistics, statistics};
 pub use stop::stop;
 pub(crate) use stop::{Stopping, ask, end};
+pub use trace::{trace, write_trace};
 pub use update::update;
 pub use wait::wait;

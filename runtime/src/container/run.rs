@@ -7,6 +7,7 @@ use super::foreground;
 use super::interrupt::Interrupt;
 use super::root::Root;
 use super::start::start;
+use super::trace::phase;
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::process::{self, Child};
@@ -57,7 +58,9 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     interrupt.end(signals.as_mut());
+    phase("start: from the gate to exec");
     start(root, id)?;
+    phase("program");
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;
     }
@@ -76,6 +79,7 @@ impl Running<'_> {
         let Self { terminal, signals, mut removal, .. } = self;
         let Some(signals) = signals else { return Ok((0, Vec::new())) };
         let code = foreground::wait(&removal.child, &signals, terminal)?;
+        phase("delete");
         let complaints = removal.now()?;
         foreground::reap(&signals)?;
         Ok((code, complaints))
