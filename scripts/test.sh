@@ -151,6 +151,9 @@ limits_in "limits on 6.1"
 if $all; then
     say "3. limits, under User-Mode-Linux 7.2"
     limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
+    say "3. cgroups of systemd's, under User-Mode-Linux 7.2"
+    run "limits under systemd" "$repo/scripts/peers.sh" "$peers" "$repo/scripts/vm.sh" --systemd --deadline 300 \
+        env "${environment[@]}" "$limits" systemd
     say "the known attacks, against three runtimes"
     "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
 fi

@@ -73,6 +73,20 @@ impl Hierarchy {
         Err(Error::Timeout(format!("cgroup {path}: a group above it was removed again and again")))
     }
 
+    /// The group `path`, which systemd has made for us. If it is not kept its processes are killed,
+    /// which ends it.
+    pub(super) fn adopt(&self, path: &str) -> Result<NewCgroup> {
+        let names = Names::parse(path)?;
+        let doing = || format!("cgroup {path}");
+        let parent = relative(names.above.last().map_or("", |(path, _)| path));
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let parent = file::open_beneath(self.root.as_fd(), &parent, flags).doing(doing)?;
+        let cgroup = Cgroup::open(parent, &names).doing(doing)?;
+        let leaf = Some((names.path, cgroup.id()));
+        let undo = Undo { hierarchy: self.clone(), parents: Vec::new(), empty: None, leaf };
+        Ok(NewCgroup { cgroup, undo, is_taken: false })
+    }
+
     /// Hands the controllers that `plan` needs down to the group `path`, which exists.
     pub(crate) fn enable(&self, path: &str, plan: &CgroupPlan) -> Result<()> {
         let names = Names::parse(path)?;

@@ -1,6 +1,7 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
 mod check;
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
@@ -14,6 +15,7 @@ mod mounts;
 mod output;
 mod pause;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod sandbox;
@@ -57,10 +59,10 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 20] = [
-    verb!(create),
+const VERBS: [Verb; 22] = [
+    verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
-    verb!(run),
+    verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(exec),
     verb!(state),
     verb!(kill),
@@ -72,6 +74,8 @@ const VERBS: [Verb; 20] = [
     verb!(resume),
     verb!(update),
     verb!(events),
+    verb!(checkpoint),
+    verb!(restore, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(wait),
     verb!(mounts),
     verb!(sandbox),

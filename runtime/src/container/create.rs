@@ -8,16 +8,16 @@ use super::membership::Membership;
 use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
-use super::state::{OwnCgroup, Phase, State, Status};
+use super::state::{Phase, State, Status};
 use super::trace::phase;
 use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
-use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
+use crate::plan::cgroup::place::{Birthplace, Cgroups};
+use crate::plan::{Facts, Hooks, Options, Plan, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
-use oci_spec::runtime::Spec;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +44,8 @@ pub struct Create<'a> {
     pub no_pivot: bool,
     /// Whether it keeps the session keyring of the caller.
     pub no_new_keyring: bool,
+    /// Who makes its cgroup, if that is not the sandbox's.
+    pub cgroups: Cgroups,
 }
 
 /// Creates a container, which then waits for [`start`](super::start()). Answers with what it
@@ -94,7 +96,11 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         // What was opened by the number of pause is its own: it has lived all the time.
         sandbox.make_sure_pause_lives()?;
     }
-    let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let birthplace = match &sandbox {
+        // In a pod it is the pod's: its limits hold for all.
+        Some(sandbox) => Birthplace::Group(format!("{}/{}", sandbox.cgroup(), request.id)),
+        None => Birthplace::of_container(&spec, request.id, request.cgroups)?,
+    };
     let hooks = Hooks::to_keep(&spec)?;
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
@@ -109,8 +115,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         config: text,
         plan: &plan,
         sources,
-        cgroup: cgroup.clone(),
-        leaf: cgroup,
+        birthplace,
         pid_file: request.pid_file,
         console,
         pidfd_socket: PidfdSocket::open(request.pidfd_socket)?,
@@ -141,10 +146,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) config: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
-    /// The cgroup that is the container's own, with all below it.
-    pub(crate) cgroup: String,
-    /// The group that its first process is born in: the same, or one below.
-    pub(crate) leaf: String,
+    /// The cgroup that its first process is born in.
+    pub(crate) birthplace: Birthplace,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
     pub(crate) pidfd_socket: Option<PidfdSocket>,
@@ -179,50 +182,40 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
+    prepared.state.scope = prepared.birthplace.unit();
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
     prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
-    let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
-    own.save(entry)?;
     phase("cgroup");
-    let hierarchy = Hierarchy::open()?;
-    let has_leaf = own.path != prepared.leaf;
-    let none = CgroupPlan::default();
-    let cgroup = hierarchy.create(&own.path, if has_leaf { &none } else { &plan.cgroup })?;
-    own.id = Some(cgroup.id());
-    if cgroup.is_taken() {
-        make_sure_it_is_nobodys(&reserved, &own)?;
-    }
-    own.save(entry)?;
-    let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
-    let birthplace = leaf.as_ref().unwrap_or(&cgroup);
+    let mut made = prepared.birthplace.make(&reserved, plan)?;
     phase("device program");
     if let Some(rules) = &plan.cgroup.devices {
-        birthplace.confine(rules, reserved.root())?;
+        made.leaf().confine(rules, reserved.root())?;
     }
-    prepared.sources.open_cgroup(plan, birthplace.fd())?;
+    prepared.sources.open_cgroup(plan, made.leaf().fd())?;
 
     let gate = match prepared.start {
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
     phase("clone");
-    let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let spawned = spawn(plan, &prepared.sources, made.leaf().fd(), gate.as_ref())?;
+    made.has_process();
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     phase("init: from clone to ready");
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)
-        .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
+        .and_then(|pid| settle(pid, &mut prepared, made.leaf(), entry))
         .and_then(|()| match spawned.take_terminal() {
             Some(terminal) => prepared.console.give(plan, terminal),
             None => Ok(None),
         })
-        .map_err(|error| grant::blame_memory(error, birthplace))?;
+        .map_err(|error| grant::blame_memory(error, made.leaf()))?;
     phase("letting go");
-    spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
+    spawned.release().map_err(|error| grant::blame_memory(error, made.leaf()))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
         spawned.wait_for_program(plan, ready)?;
@@ -230,24 +223,10 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         prepared.state.save(entry)?;
     }
     let child = spawned.keep()?;
-    // From here on it exists, and is `delete`'s to remove.
-    let _group = leaf.map(NewCgroup::keep);
-    let _group = cgroup.keep();
+    made.keep();
     poststop.disarm();
     reserved.keep();
     Ok(Up { child, terminal })
-}
-
-/// The cgroup of a container that has ended is its own until that is deleted: by then it would be
-/// killed together with whatever is in it.
-fn make_sure_it_is_nobodys(reserved: &Reserved<'_>, own: &OwnCgroup) -> Result<()> {
-    let own_id = reserved.entry()?.id();
-    let owner = reserved.others()?.into_iter().find(|other| {
-        let theirs = reserved.other(other).and_then(|entry| OwnCgroup::load(&entry));
-        other != own_id && theirs.is_ok_and(|theirs| theirs.as_ref() == Some(own))
-    });
-    let message = |owner| format!("cgroup {} exists already: it is that of {owner}", own.path);
-    owner.map_or(Ok(()), |owner| Err(Error::AlreadyExists(message(owner))))
 }
 
 /// What init is given by its parent once it has done its own part, and what is written of it. The
@@ -259,7 +238,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::oom_score(plan, pid)?;
     grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
-    cgroup.write_all(&plan.cgroup.late)?;
+    prepared.birthplace.limit_late(cgroup, plan)?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     if let Some(socket) = &prepared.pidfd_socket {
@@ -271,21 +250,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     }
 }
 
-/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group
-/// of ours. In a pod it is the pod's: its limits hold for all.
-fn cgroup_path(spec: &Spec, id: &str, sandbox: Option<&Membership<'_>>) -> String {
-    if let Some(sandbox) = sandbox {
-        return format!("{}/{id}", sandbox.cgroup());
-    }
-    let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
-    match asked.map(|path| path.to_string_lossy()).filter(|path| !path.is_empty()) {
-        Some(path) if path.starts_with('/') => path.into_owned(),
-        Some(path) => format!("{DEFAULT_PARENT}/{path}"),
-        None => format!("{DEFAULT_PARENT}/{id}"),
-    }
-}
-
-fn absolute(bundle: &Path) -> Result<PathBuf> {
+pub(super) fn absolute(bundle: &Path) -> Result<PathBuf> {
     std::path::absolute(bundle)
         .map_err(|error| Error::invalid("--bundle", bundle.display(), error.to_string()))
 }

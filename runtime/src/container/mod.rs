@@ -4,9 +4,11 @@
 //! ARCHITECTURE.md.
 
 mod agent;
+mod birthplace;
 mod check;
 mod console;
 mod create;
+mod criu;
 mod delete;
 mod descriptors;
 mod events;
@@ -42,6 +44,7 @@ mod update;
 mod users;
 mod wait;
 
+pub use crate::plan::cgroup::place::Cgroups;
 pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
 pub use check::{Problem, check};
@@ -49,6 +52,7 @@ pub(crate) use console::Console;
 pub use console::Detach;
 pub use create::{Create, create, dry_run};
 pub(crate) use create::{Prepared, Start, bring_up};
+pub use criu::{CgroupsMode, Checkpoint, Options as CriuOptions, Restore, checkpoint, restore};
 pub(crate) use delete::clean_up;
 pub use delete::{Force, delete};
 pub use events::{Happening, Watch};

@@ -82,6 +82,10 @@ impl Root {
         if stat.st_mode & 0o022 != 0 {
             return Err(invalid("others than its owner may write there"));
         }
+        // Such are the directories that the kernel keeps: a process would be a container there.
+        if stat.st_mode & 0o200 == 0 {
+            return Err(invalid("nothing may be written there"));
+        }
         Ok(Self { path: path.to_owned(), dir })
     }
 

@@ -50,6 +50,9 @@ pub struct State {
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
+    /// The unit of systemd's that its cgroup is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
     /// Whether its configuration is kept beside this, and not in the bundle.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_config: bool,
@@ -190,6 +193,7 @@ impl State {
             common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,
+            scope: None,
             has_config: false,
         }
     }

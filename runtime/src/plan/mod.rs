@@ -36,7 +36,7 @@ pub(crate) use ids::IdMaps;
 pub(crate) use labels::Labels;
 pub(crate) use mounts::{IdMapped, Link, Mount, Parameter, Source};
 pub(crate) use mounts::{added as added_mounts, options as mount_options};
-pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
+pub(crate) use namespaces::{Join, Namespaces, Shape, Sharing, Time, User};
 pub(crate) use netdevices::NetDevice;
 pub(crate) use process::{Executable, Identity, Process, Stdio};
 pub(crate) use schedule::{Common, Schedule};
