@@ -110,7 +110,9 @@ need jq=jq setpriv=util-linux strace=strace apparmor_parser=apparmor
 [[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
     apt_install libseccomp-dev golang-github-containers-common
 programs=$(products release)
+peers=${PEAPOD_PEERS:-$cache/peers}
 environment=(
+    PEAPOD_PEERS="$peers"
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
     PEAPOD_TEST_PROGRAMS="$programs"
 )
@@ -150,13 +152,11 @@ say "3. limits, under User-Mode-Linux 6.1"
 limits_in "limits on 6.1"
 
 say "4. real callers, from a Debian forky root"
-peers=${PEAPOD_PEERS:-$cache/peers}
 if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
     skip "$callers" "need root or sudo"
 elif ! "$repo/scripts/peers.sh" "$peers"; then
     skip "$callers" "the root at $peers could not be built"
 else
-    environment+=(PEAPOD_PEERS="$peers")
     cd "$repo/tests"
     while read -r name executable; do
         case $name in
