@@ -115,7 +115,7 @@ if $all; then
     environment+=(PEAPOD_LONG=1)
 fi
 say "building the tests"
-unit=$(tests_of -p peapod --lib)
+unit=$(tests_of -p peapod --lib --bins)
 integration=$(tests_of -p tests --test '*')
 limits=$(awk '$1 == "limits" { print $2 }' <<<"$integration")
 seccomp=$(awk '$1 == "seccomp"' <<<"$integration")
@@ -149,6 +149,9 @@ if $all; then
     peers=${PEAPOD_PEERS:-$cache/peers}
     "$repo/scripts/peers.sh" "$peers"
     limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
+    say "3. cgroups of systemd's, under User-Mode-Linux 7.2"
+    run "limits under systemd" "$repo/scripts/peers.sh" "$peers" "$repo/scripts/vm.sh" --systemd --deadline 300 \
+        env "${environment[@]}" "$limits" systemd
     say "the known attacks, against three runtimes"
     "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
 fi

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod met;
 mod pod;
+mod systemd;
 mod update;
 
 use anyhow::{Result, ensure};

@@ -156,6 +156,16 @@ impl ConsoleSocket {
     ///
     /// When none comes by the deadline.
     pub fn receive(&self) -> Result<(Terminal, String)> {
+        let (terminal, name) = self.receive_descriptor()?;
+        Ok((Terminal::of(terminal), name))
+    }
+
+    /// The descriptor that was sent, and what it was called.
+    ///
+    /// # Errors
+    ///
+    /// When none comes by the deadline.
+    pub fn receive_descriptor(&self) -> Result<(OwnedFd, String)> {
         ensure!(readable(&self.listener, DEADLINE)?, "nobody connects");
         let (stream, _) = self.listener.accept()?;
         ensure!(readable(&stream, DEADLINE)?, "nothing is sent");
@@ -163,7 +173,7 @@ impl ConsoleSocket {
     }
 }
 
-fn receive(stream: &UnixStream) -> Result<(Terminal, String)> {
+fn receive(stream: &UnixStream) -> Result<(OwnedFd, String)> {
     let mut name = [0; 4096];
     let mut control = cmsg_space!([RawFd; 4]);
     let mut slices = [IoSliceMut::new(&mut name)];
@@ -178,6 +188,6 @@ fn receive(stream: &UnixStream) -> Result<(Terminal, String)> {
         }
     }
     let length = message.bytes;
-    let [terminal] = <[OwnedFd; 1]>::try_from(received).ok().context("not one descriptor")?;
-    Ok((Terminal::of(terminal), String::from_utf8_lossy(&name[..length]).into_owned()))
+    let [descriptor] = <[OwnedFd; 1]>::try_from(received).ok().context("not one descriptor")?;
+    Ok((descriptor, String::from_utf8_lossy(&name[..length]).into_owned()))
 }

@@ -2,7 +2,8 @@
 
 use super::warn;
 use anyhow::Result;
-use peapod::container::{Create, Root, create};
+use peapod::container::{Cgroups, Config, Create, Root, create, dry_run};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Create a container from a bundle
@@ -10,6 +11,10 @@ use std::path::PathBuf;
 pub(super) struct Arguments {
     #[command(flatten)]
     shared: Shared,
+
+    /// Print what would be done, in full, and do nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// What `create` and `run` have in common.
@@ -22,6 +27,10 @@ pub(super) struct Shared {
     #[arg(short, long, default_value = ".", value_name = "DIR")]
     bundle: PathBuf,
 
+    /// Read the configuration from this file, or for `-` from standard input
+    #[arg(short = 'f', long, value_name = "FILE|-")]
+    config: Option<PathBuf>,
+
     /// Write the pid of its first process to this file
     #[arg(long, value_name = "FILE")]
     pid_file: Option<PathBuf>,
@@ -33,6 +42,10 @@ pub(super) struct Shared {
     /// Send its terminal to whoever listens at this socket
     #[arg(long, value_name = "PATH")]
     console_socket: Option<PathBuf>,
+
+    /// Send a pidfd of its first process to whoever listens at this socket
+    #[arg(long, value_name = "PATH")]
+    pidfd_socket: Option<PathBuf>,
 
     /// Pass on this many descriptors after stderr
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -48,22 +61,34 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn request(&self) -> Create<'_> {
+    pub(super) fn request(&self, cgroups: Cgroups) -> Create<'_> {
         Create {
             id: &self.id,
             bundle: &self.bundle,
+            config: match &self.config {
+                None => Config::OfBundle,
+                Some(path) if path.as_os_str() == "-" => Config::Stdin,
+                Some(path) => Config::File(path),
+            },
             sandbox: self.sandbox.as_deref(),
             pid_file: self.pid_file.as_deref(),
             console_socket: self.console_socket.as_deref(),
+            pidfd_socket: self.pidfd_socket.as_deref(),
             preserve_fds: self.preserve_fds,
             no_pivot: self.no_pivot,
             no_new_keyring: self.no_new_keyring,
+            cgroups,
         }
     }
 }
 
 impl Arguments {
-    pub(super) fn run(&self, root: &Root) -> Result<()> {
-        warn(&create(root, &self.shared.request())?)
+    pub(super) fn run(&self, root: &Root, cgroups: Cgroups) -> Result<()> {
+        let request = self.shared.request(cgroups);
+        if self.dry_run {
+            let plan = dry_run(root, &request)?;
+            return Ok(std::io::stdout().lock().write_all(plan.as_bytes())?);
+        }
+        warn(&create(root, &request)?)
     }
 }

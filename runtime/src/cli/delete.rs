@@ -1,8 +1,8 @@
 //! `peapod delete`: removes a container.
 
-use super::warn;
+use super::{every, warn};
 use anyhow::Result;
-use peapod::container::{Force, Root, delete};
+use peapod::container::{Force, Root, delete, matching};
 
 /// Delete a container that has stopped
 #[derive(Debug, clap::Args)]
@@ -11,6 +11,10 @@ pub(super) struct Arguments {
     #[arg(short, long)]
     force: bool,
 
+    /// ID is a regular expression: delete all containers in whose names that is found
+    #[arg(short, long)]
+    regex: bool,
+
     /// The container
     id: String,
 }
@@ -18,6 +22,10 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(&self, root: &Root) -> Result<()> {
         let force = if self.force { Force::Yes } else { Force::No };
+        if self.regex {
+            let ids = matching(root, &self.id)?;
+            return every(&ids, |id| warn(&delete(root, id, force)?));
+        }
         warn(&delete(root, &self.id, force)?)
     }
 }

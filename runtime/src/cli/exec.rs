@@ -27,6 +27,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PATH")]
     console_socket: Option<PathBuf>,
 
+    /// Send a pidfd of it to whoever listens at this socket
+    #[arg(long, value_name = "PATH")]
+    pidfd_socket: Option<PathBuf>,
+
     /// Do not wait for its end
     #[arg(short, long)]
     detach: bool,
@@ -108,13 +112,14 @@ impl Arguments {
     fn execute(&self, root: &Root) -> anyhow::Result<u8> {
         let program = match &self.process {
             Some(path) => Program::File { path, terminal: self.tty },
-            None => Program::Changed(self.changed.with(&self.args, self.tty)?),
+            None => Program::Changed(self.changed.with(&self.args, self.tty)),
         };
         let request = Exec {
             id: &self.id,
             program,
             pid_file: self.pid_file.as_deref(),
             console_socket: self.console_socket.as_deref(),
+            pidfd_socket: self.pidfd_socket.as_deref(),
             preserve_fds: self.preserve_fds,
             cgroup: self.cgroup.as_deref(),
             paused: if self.ignore_paused { Paused::Ignore } else { Paused::Refuse },
@@ -128,8 +133,8 @@ impl Arguments {
 }
 
 impl Changed {
-    fn with<'a>(&'a self, args: &'a [String], terminal: bool) -> anyhow::Result<Changes<'a>> {
-        Ok(Changes {
+    fn with<'a>(&'a self, args: &'a [String], terminal: bool) -> Changes<'a> {
+        Changes {
             args,
             cwd: self.cwd.as_deref(),
             env: &self.env,
@@ -140,7 +145,7 @@ impl Changed {
             apparmor_profile: self.apparmor.as_deref(),
             selinux_label: self.process_label.as_deref(),
             capabilities: &self.cap,
-        })
+        }
     }
 }
 

@@ -1,15 +1,20 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
 mod exec;
 mod features;
+mod globals;
 mod kill;
 mod list;
+pub(crate) mod log;
+mod mounts;
 mod output;
 mod pause;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod sandbox;
@@ -18,33 +23,16 @@ mod start;
 mod state;
 mod stop;
 mod update;
+mod usage;
+mod wait;
 
-use anyhow::{Result, anyhow};
-use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+use anyhow::{Result, anyhow, ensure};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches};
+use globals::Globals;
 use output::{Format, print_json, table, warn};
 use peapod::container::{Root, ensure_sealed, needs_sealing};
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::Duration;
-
-/// In the form that callers of runc parse.
-const VERSION: &str = concat!(
-    "version ",
-    env!("CARGO_PKG_VERSION"),
-    "\ncommit: ",
-    env!("PEAPOD_COMMIT"),
-    "\nspec: ",
-    peapod::oci_version!()
-);
-
-/// An OCI runtime that knows pods.
-#[derive(Debug, Parser)]
-#[command(name = "peapod", version = VERSION, subcommand_required = true)]
-struct Globals {
-    /// The directory that holds the state of all containers
-    #[arg(long, global = true, value_name = "DIR", default_value = "/run/peapod")]
-    root: PathBuf,
-}
 
 /// A verb: its name, what it takes, and what it does.
 struct Verb {
@@ -70,10 +58,10 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 17] = [
-    verb!(create),
+const VERBS: [Verb; 21] = [
+    verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
-    verb!(run),
+    verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(exec),
     verb!(state),
     verb!(kill),
@@ -85,6 +73,10 @@ const VERBS: [Verb; 17] = [
     verb!(resume),
     verb!(update),
     verb!(events),
+    verb!(checkpoint),
+    verb!(restore, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
+    verb!(wait),
+    verb!(mounts),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),
@@ -122,24 +114,40 @@ impl Outcome for Result<u8, Failed> {
 
 /// Parses the command line and does what it says; answers with the exit code.
 pub(crate) fn run(args: Vec<OsString>) -> Result<u8, Failed> {
+    let command = command(&args);
+    let args = usage::with_two_dashes(args, &command);
     if args.iter().any(|argument| needs_sealing(argument)) {
         ensure_sealed()?;
     }
-    let matches = match command(&args).try_get_matches_from(args) {
+    let matches = match command.try_get_matches_from(&args) {
         Ok(matches) => matches,
         Err(error) if !error.use_stderr() => {
             error.print()?;
             return Ok(0);
         }
-        Err(error) => return Err(usage(&error).into()),
+        Err(error) => {
+            open_log_anyhow(&args)?;
+            return Err(usage::explain(&error).into());
+        }
     };
     let globals = Globals::from_arg_matches(&matches)?;
+    log::open(&globals)?;
     let verb = matches.subcommand().and_then(|(name, arguments)| {
         VERBS.iter().find(|verb| verb.name == name).map(|verb| (verb, arguments))
     });
-    match verb {
-        Some((verb, arguments)) => (verb.run)(arguments, &globals),
-        None => Err(anyhow!("a command is needed").into()),
+    let Some((verb, arguments)) = verb else { return Err(anyhow!("a command is needed").into()) };
+    log::debug(|| format!("{} {}: {args:?}", env!("CARGO_PKG_VERSION"), env!("PEAPOD_COMMIT")));
+    globals.check(verb.name)?;
+    (verb.run)(arguments, &globals)
+}
+
+/// What is wrong with a command line goes where it says that messages go, as far as it says.
+fn open_log_anyhow(args: &[OsString]) -> Result<()> {
+    let command = Globals::command().subcommand_required(false).ignore_errors(true);
+    let matches = command.allow_external_subcommands(true).try_get_matches_from(args);
+    match matches.and_then(|matches| Globals::from_arg_matches(&matches)) {
+        Ok(globals) => log::open(&globals),
+        Err(_) => Ok(()),
     }
 }
 
@@ -151,18 +159,16 @@ fn command(args: &[OsString]) -> Command {
     if named.is_empty() {
         named = VERBS.iter().collect();
     }
-    Globals::command()
-        .subcommands(named.into_iter().map(|verb| (verb.arguments)(Command::new(verb.name))))
+    let describe = |verb: &Verb| (verb.arguments)(Command::new(verb.name)).args_override_self(true);
+    Globals::command().subcommands(named.into_iter().map(describe))
 }
 
-/// clap's message in one line: `main` prints errors, and prints them all alike.
-fn usage(error: &clap::Error) -> anyhow::Error {
-    let text = error.render().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-    let is_hint = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more");
-    let rest: Vec<_> = lines.take_while(|line| !is_hint(line)).collect();
-    anyhow::anyhow!("{} (see --help)", [&[first.as_str()], rest.as_slice()].concat().join(" "))
+/// Does something to each of some containers, whatever comes of the others; all that fails is told.
+fn every(ids: &[String], mut act: impl FnMut(&str) -> Result<()>) -> Result<()> {
+    let failed: Vec<_> = ids.iter().filter_map(|id| act(id).err()).collect();
+    let texts: Vec<_> = failed.iter().map(|error| format!("{error:#}")).collect();
+    ensure!(texts.is_empty(), "{}", texts.join("; "));
+    Ok(())
 }
 
 /// A number of seconds, whole or not.

@@ -1,5 +1,6 @@
 //! What verbs print: JSON, tables, and warnings.
 
+use super::log;
 use anyhow::Result;
 use serde::Serialize;
 use std::io::Write;
@@ -32,11 +33,8 @@ pub(super) fn table(rows: &[Vec<String>]) -> Result<()> {
     Ok(())
 }
 
-/// Prints warnings, each in one write. That nobody hears them is no error: what was asked for has
-/// been done.
+/// Tells of warnings. That nobody hears them is no error: what was asked for has been done.
 pub(super) fn warn(warnings: &[String]) -> Result<()> {
-    let text: String =
-        warnings.iter().map(|warning| format!("peapod: warning: {warning}\n")).collect();
-    let _heard = std::io::stderr().lock().write_all(text.as_bytes());
+    warnings.iter().for_each(|warning| log::warning(warning));
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Console {
     pub(super) fn open(plan: &Plan, socket: Option<&Path>, detach: Detach) -> Result<Self> {
         let has_terminal = matches!(plan.process.stdio, Stdio::Terminal(_));
         match (has_terminal && detach == Detach::Yes, socket) {
-            (true, Some(path)) => connect(path).map(Self::There),
+            (true, Some(path)) => connect("--console-socket", path).map(Self::There),
             (false, None) => Ok(Self::Here),
             (true, None) => {
                 let reason =
@@ -81,11 +81,12 @@ pub(super) fn fit(terminal: BorrowedFd<'_>) {
     }
 }
 
-fn connect(path: &Path) -> Result<OwnedFd> {
+/// Connects to the socket at `path`, which is the value of `option`.
+pub(super) fn connect(option: &str, path: &Path) -> Result<OwnedFd> {
     if path.as_os_str().as_bytes().len() > LONGEST_PATH {
         let reason =
             format!("longer than {LONGEST_PATH} bytes, as long as the path of a socket is");
-        return Err(Error::invalid("--console-socket", path.display(), reason));
+        return Err(Error::invalid(option, path.display(), reason));
     }
-    socket::connect_stream(path).doing(|| format!("--console-socket: {}", path.display()))
+    socket::connect_stream(path).doing(|| format!("{option}: {}", path.display()))
 }

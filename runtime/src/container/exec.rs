@@ -6,6 +6,7 @@ use super::descriptors;
 use super::existing::{Paused, Target};
 use super::foreground;
 use super::interrupt::Interrupt;
+use super::pidfd_socket::{Kind, PidfdSocket};
 use super::root::{Entry, Root};
 use super::spawn::{Spawned, spawn};
 use super::state::Status;
@@ -29,6 +30,8 @@ pub struct Exec<'a> {
     pub pid_file: Option<&'a Path>,
     /// Where its terminal is sent to.
     pub console_socket: Option<&'a Path>,
+    /// Where a pidfd of it is sent to.
+    pub pidfd_socket: Option<&'a Path>,
     /// How many descriptors after stdio it keeps.
     pub preserve_fds: u32,
     /// The cgroup that it is in, below that of the container.
@@ -67,16 +70,20 @@ pub fn exec(root: &Root, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
 }
 
 fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
-    let bundle = &target.state.bundle;
+    let own = || match target.state.has_config {
+        true => exec::of_text(&entry.read_config()?),
+        false => exec::of_bundle(&target.state.bundle),
+    };
     let process = match &request.program {
-        Program::File { path, terminal } => exec::of_file(path, bundle, *terminal)?,
-        Program::Changed(changes) => exec::of_bundle(bundle, changes)?,
+        Program::File { path, terminal } => exec::of_file(path, own, *terminal)?,
+        Program::Changed(changes) => exec::changed(own()?, changes)?,
     };
     let kept = descriptors::kept_by_exec(request.preserve_fds)?;
     let mut plan = Plan::of_exec(&process, &target.facts(), kept, &Facts::probe()?)?;
     plan.process.seccomp = filter::load(entry)?;
     let agent = Agent::open(&plan, &target.state, Status::Running)?;
     let console = Console::open(&plan, request.console_socket, request.detach)?;
+    let pidfd_socket = PidfdSocket::open(request.pidfd_socket)?;
     let sources = Sources::of_exec(&plan, target.pidfd()?)?;
     // What was opened by the number of the container's first process is its own.
     target.make_sure_it_lives()?;
@@ -88,6 +95,7 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<St
     let pid = spawned.wait_until_ready(&plan, None, &interrupt)?;
     grant::limits(&plan, pid)?;
     grant::oom_score(&plan, pid)?;
+    pidfd_socket.map_or(Ok(()), |socket| socket.send(Kind::Added, pid))?;
     grant::schedule(&plan, pid)?;
     let terminal = match spawned.take_terminal() {
         Some(terminal) => console.give(&plan, terminal)?,

@@ -40,6 +40,16 @@ impl Identity {
         Ok(stat.map(|stat| (pidfd, stat)))
     }
 
+    /// A pidfd of the process, or `None` if it has ended and was reaped.
+    pub(crate) fn open_present(&self) -> Result<Option<OwnedFd>> {
+        Ok(self.find()?.map(|(pidfd, _)| pidfd))
+    }
+
+    /// How the process ended, as waitid(2) has it, while nobody has reaped it.
+    pub(crate) fn wait_status(&self) -> Option<i32> {
+        stat(self.pid).filter(|stat| stat.start_time == self.start_time)?.wait_status
+    }
+
     /// A pidfd of the process, or `None` if it has ended, but for what others have to do for it.
     pub(crate) fn open_alive(&self) -> Result<Option<OwnedFd>> {
         let Some((pidfd, stat)) = self.find()? else { return Ok(None) };

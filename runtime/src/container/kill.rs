@@ -23,18 +23,24 @@ pub enum Target {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], [`Error::WrongState`] if nothing of it runs.
+/// [`Error::NotFound`]; [`Error::WrongState`] if nothing of it runs, except with [`Target::All`],
+/// which is done then.
 pub fn kill(root: &Root, id: &str, signal: i32, target: Target) -> Result<()> {
     let entry = root.open_entry(id)?;
     let state = State::load(&entry)?;
     let cgroup = own_cgroup(&entry)?;
     let not_running = || Error::WrongState(format!("container not running: {id}"));
     if target == Target::All || signal == SIGKILL {
-        let cgroup = cgroup.as_ref().ok_or_else(not_running)?;
-        if !cgroup.is_populated()? {
-            return Err(not_running());
-        }
-        return if signal == SIGKILL { cgroup.kill() } else { signal_all(cgroup, signal) };
+        return match cgroup.as_ref() {
+            Some(cgroup) if cgroup.is_populated()? => match signal {
+                SIGKILL => cgroup.kill(),
+                _ => signal_all(cgroup, signal),
+            },
+            // containerd's shim asks for it once more when the first process has ended: that
+            // nobody is left is what it wants.
+            _ if target == Target::All => Ok(()),
+            _ => Err(not_running()),
+        };
     }
     if state.status(&entry, cgroup.as_ref())? == Status::Stopped {
         return Err(not_running());

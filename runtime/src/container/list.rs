@@ -3,6 +3,8 @@
 use super::root::Root;
 use super::state::{Report, State, report};
 use crate::error::{Error, Result};
+use crate::sys::regex::Regex;
+use std::ffi::CString;
 
 /// A container in a list.
 #[derive(Debug)]
@@ -35,6 +37,23 @@ pub fn list(root: &Root) -> Result<Vec<Row>> {
         }
     }
     Ok(rows)
+}
+
+/// The ids of the containers of `root` in which the extended regular expression `pattern` is found.
+///
+/// # Errors
+///
+/// [`Error::InvalidSpec`] if it is none.
+pub fn matching(root: &Root, pattern: &str) -> Result<Vec<String>> {
+    let invalid = |reason: &str| Error::invalid("--regex", format!("{pattern:?}"), reason);
+    let text = CString::new(pattern).map_err(|_| invalid("contains a NUL byte"))?;
+    let regex = Regex::new(&text).map_err(|_| invalid("not a regular expression"))?;
+    let is_found = |id: &String| CString::new(id.as_str()).is_ok_and(|id| regex.matches(&id));
+    let is_sandbox = |id: &String| {
+        let state = root.open_entry(id).and_then(|entry| State::load(&entry));
+        state.is_ok_and(|state| state.is_sandbox())
+    };
+    Ok(root.ids()?.into_iter().filter(|id| is_found(id) && !is_sandbox(id)).collect())
 }
 
 fn row(root: &Root, id: &str) -> Result<Option<Report>> {

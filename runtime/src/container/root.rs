@@ -83,6 +83,10 @@ impl Root {
         if stat.st_mode & 0o022 != 0 {
             return Err(invalid("others than its owner may write there"));
         }
+        // Such are the directories that the kernel keeps: a process would be a container there.
+        if stat.st_mode & 0o200 == 0 {
+            return Err(invalid("nothing may be written there"));
+        }
         Ok(Self { path: path.to_owned(), dir })
     }
 
@@ -191,6 +195,7 @@ const STATE: &CStr = c"state.json";
 const CGROUP: &CStr = c"cgroup";
 const HOOKS: &CStr = c"hooks";
 const FILTER: &CStr = c"seccomp";
+const CONFIG: &CStr = c"config.json";
 
 impl Entry {
     pub(crate) fn id(&self) -> &str {
@@ -233,6 +238,14 @@ impl Entry {
 
     pub(crate) fn write_filter(&self, bytes: &[u8]) -> Result<()> {
         self.write(FILTER, bytes)
+    }
+
+    pub(crate) fn read_config(&self) -> Result<Vec<u8>> {
+        self.read(CONFIG)
+    }
+
+    pub(crate) fn write_config(&self, bytes: &[u8]) -> Result<()> {
+        self.write(CONFIG, bytes)
     }
 
     /// Removes a file. That it is gone already is fine.
@@ -297,6 +310,16 @@ impl Reserved<'_> {
     /// The directory of all containers.
     pub(crate) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
+    }
+
+    /// The ids of all containers and sandboxes, this one's too.
+    pub(crate) fn others(&self) -> Result<Vec<String>> {
+        self.root.ids()
+    }
+
+    /// Another container.
+    pub(crate) fn other(&self, id: &str) -> Result<Entry> {
+        self.root.open_entry(id)
     }
 
     /// Lets the container stay.

@@ -72,7 +72,20 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     Ok(Running { warnings, terminal, signals, notify, removal })
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    /// A container that was brought back, with its terminal and what reaches this process.
+    pub(super) fn of(
+        (root, id): (&'a Root, &'a str),
+        child: Child,
+        terminal: Option<OwnedFd>,
+        signals: Option<Signals>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let id = signals.is_some().then_some(id);
+        let removal = Removal { root, id, child };
+        Self { warnings, terminal, signals, notify: None, removal }
+    }
+
     /// Waits for the end of its first process and removes the container; answers with the exit
     /// code, 128 and the signal if one has ended it, 0 if it is not waited for; and with what hooks
     /// complain of.

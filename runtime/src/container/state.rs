@@ -3,6 +3,7 @@
 use super::gate;
 use super::identity::Identity;
 use super::root::{Entry, Root, owner};
+use super::users;
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
 use crate::plan::{Common, IdMaps};
@@ -22,6 +23,7 @@ const FORMAT: u32 = 1;
 /// What is on disk of a container or sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a record of facts, each by its own name")]
 pub struct State {
     format: u32,
     pub(crate) id: String,
@@ -52,6 +54,12 @@ pub struct State {
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
+    /// The unit of systemd's that its cgroup is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
+    /// Whether its configuration is kept beside this, and not in the bundle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) has_config: bool,
 }
 
 /// What a state is of.
@@ -190,6 +198,8 @@ impl State {
             common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,
+            scope: None,
+            has_config: false,
         }
     }
 
@@ -330,7 +340,7 @@ pub(super) fn report(entry: &Entry, state: State) -> Result<Report> {
         oci_version: OCI_VERSION,
         status,
         pid: state.init.as_ref().filter(|_| is_alive).map_or(0, |init| init.pid),
-        owner: owner(entry)?.to_string(),
+        owner: users::name_of(owner(entry)?),
         sandbox: state.sandbox().map(str::to_owned),
         oom_killed: cgroup.as_ref().map_or(Ok(0), Cgroup::oom_kills)? > 0,
         id: state.id,

@@ -5,6 +5,7 @@
 //! failed allocation can stop it half way. The order of the steps is the order of [`JOIN`],
 //! [`FURNISH`], [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
+mod added;
 mod copy;
 mod cwd;
 mod filter;
@@ -33,6 +34,7 @@ use crate::sys::{Error, Result, environment, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub(crate) use added::{attach, detach, prepare};
 pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
 pub(crate) use user::write_maps;

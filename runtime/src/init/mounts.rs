@@ -47,7 +47,7 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
     })
 }
 
-fn new(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<OwnedFd> {
+pub(super) fn new(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<OwnedFd> {
     let filesystem = Filesystem::open(kind)?;
     configure(&filesystem, parameters)?;
     filesystem.mount(attributes)
@@ -104,7 +104,7 @@ pub(super) fn configure(filesystem: &Filesystem, parameters: &[Parameter]) -> Re
 }
 
 /// A new mount was made with its attributes; a bind has those of its source, and changes them here.
-fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Result<()> {
+pub(super) fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Result<()> {
     let mut own = planned.attributes;
     if !is_bind {
         (own.set, own.clear) = (0, 0);
@@ -116,7 +116,11 @@ fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Resu
     if below.is_empty() { Ok(()) } else { mount::mount_setattr(mount, Depth::Recursive, below) }
 }
 
-fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Result<OwnedFd> {
+pub(super) fn open_target(
+    root: BorrowedFd<'_>,
+    planned: &Mount,
+    is_directory: bool,
+) -> Result<OwnedFd> {
     let path = &planned.target.path;
     if planned.is_kernel_view() {
         // A link in place of /proc or /sys would put them elsewhere, and masked paths with them

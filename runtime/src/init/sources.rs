@@ -181,7 +181,7 @@ impl BindSource {
     }
 
     /// The same, if the source may be a link that is not to be followed.
-    fn of_link(path: &Path, depth: Depth, link: Link) -> Result<Self> {
+    pub(super) fn of_link(path: &Path, depth: Depth, link: Link) -> Result<Self> {
         if link == Link::Follow {
             return Self::open(path, depth);
         }

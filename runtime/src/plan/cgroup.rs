@@ -6,6 +6,8 @@
 pub(crate) mod devices;
 mod io;
 mod other;
+pub(crate) mod place;
+pub(crate) mod scope;
 mod update;
 
 use crate::error::{Error, Result};

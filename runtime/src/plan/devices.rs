@@ -104,7 +104,8 @@ fn asked_for(device: &LinuxDevice) -> Result<Device> {
         kind,
         major: number("major", device.major())?,
         minor: number("minor", device.minor())?,
-        mode: device.file_mode().unwrap_or(0o666),
+        // Its type may be in it, too: podman's is `st_mode`.
+        mode: device.file_mode().map_or(0o666, |mode| mode & 0o7777),
         uid: device.uid().unwrap_or(0),
         gid: device.gid().unwrap_or(0),
         host: None,

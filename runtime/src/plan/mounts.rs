@@ -53,6 +53,10 @@ pub(crate) struct IdMapped {
 }
 
 impl Mount {
+    pub(crate) fn is_bind(&self) -> bool {
+        matches!(self.source, Source::Bind { .. })
+    }
+
     /// Whether this is procfs or sysfs: a view of the kernel, that others trust to be where it is.
     pub(crate) fn is_kernel_view(&self) -> bool {
         match &self.source {
@@ -141,6 +145,28 @@ pub(super) fn build(
         mounts.push(pod_shm(sandbox)?);
     }
     Ok(mounts)
+}
+
+/// Mounts that a container is given while it runs.
+pub(crate) fn added(mounts: &[oci_spec::runtime::Mount]) -> Result<Vec<Mount>> {
+    let plan = |mount| Parsed::new(mount)?.finish(Path::new("/"), true);
+    let planned: Vec<_> = mounts.iter().map(plan).collect::<Result<_>>()?;
+    for mount in &planned {
+        let reason = match mount.source {
+            _ if mount.ids.is_some() => "owners can only be mapped when a container is created",
+            Source::Bind { link: Link::Copy, .. } => "copy-symlink is for one that is created",
+            Source::Bind { .. } | Source::New { .. } | Source::Tmpfs { copies_up: false, .. } => {
+                continue;
+            }
+            Source::Proc { .. } => "a procfs belongs to the processes of the container",
+            Source::Remount { .. } => "what is there can be removed and added anew, not changed",
+            Source::Tmpfs { .. } => "tmpcopyup is for a container that is created",
+            Source::Cgroup | Source::Notify => "not a mount that can be added",
+        };
+        let field = format!("mounts[{}]", mount.target.path.to_string_lossy());
+        return Err(Error::unsupported(field, reason));
+    }
+    Ok(planned)
 }
 
 /// The pod's `/dev/shm` for a container whose config.json does not speak of it.

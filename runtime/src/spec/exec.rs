@@ -44,13 +44,17 @@ pub struct User {
 }
 
 /// The process of the file at `path`, in any case with a terminal if there is to be one. What it
-/// leaves out is as in the config.json of `bundle`, which is read only then.
-pub(crate) fn of_file(path: &Path, bundle: &Path, terminal: bool) -> Result<Process> {
+/// leaves out is as in the container's `own`, which is read only then.
+pub(crate) fn of_file(
+    path: &Path,
+    own: impl FnOnce() -> Result<Process>,
+    terminal: bool,
+) -> Result<Process> {
     let mut process: Process = parse(path, &read("--process", path)?)?;
     process.set_terminal(Some(terminal || process.terminal() == Some(true)));
     let is_complete = process.capabilities().is_some() && process.oom_score_adj().is_some();
     if !is_complete || process.rlimits().is_none() {
-        let own = of_config(bundle)?;
+        let own = own()?;
         if process.capabilities().is_none() {
             process.set_capabilities(own.capabilities().clone());
         }
@@ -64,9 +68,8 @@ pub(crate) fn of_file(path: &Path, bundle: &Path, terminal: bool) -> Result<Proc
     checked(process)
 }
 
-/// The process of the config.json of `bundle`, with changes.
-pub(crate) fn of_bundle(bundle: &Path, changes: &Changes<'_>) -> Result<Process> {
-    let mut process = of_config(bundle)?;
+/// The container's own process, with changes.
+pub(crate) fn changed(mut process: Process, changes: &Changes<'_>) -> Result<Process> {
     process.set_args(Some(changes.args.to_vec()));
     process.set_terminal(Some(changes.terminal)).set_console_size(None);
     if let Some(cwd) = changes.cwd {
@@ -87,9 +90,15 @@ pub(crate) fn of_bundle(bundle: &Path, changes: &Changes<'_>) -> Result<Process>
     checked(process)
 }
 
-fn of_config(bundle: &Path) -> Result<Process> {
+/// The process of the config.json of `bundle`.
+pub(crate) fn of_bundle(bundle: &Path) -> Result<Process> {
     let path = bundle.join("config.json");
     parse_process(&path, &read("config.json", &path)?)
+}
+
+/// The process of a configuration that was kept.
+pub(crate) fn of_text(text: &[u8]) -> Result<Process> {
+    parse_process(Path::new("config.json of the container"), text)
 }
 
 fn checked(process: Process) -> Result<Process> {

@@ -20,6 +20,7 @@ pub(crate) mod netlink;
 pub(crate) mod poll;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod regex;
 pub(crate) mod schedule;
 pub(crate) mod seccomp;
 pub(crate) mod signal;

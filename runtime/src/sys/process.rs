@@ -117,6 +117,46 @@ pub(crate) fn pidfd_getfd(pidfd: BorrowedFd<'_>, number: i32) -> Result<OwnedFd>
     check(returned, "pidfd_getfd", format_args!("{fd}, {number}")).map(owned)
 }
 
+/// include/uapi/linux/pidfd.h, as it was in Linux 6.15; later ones add to its end.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    /// Ids of the process and of its user.
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+/// `_IOWR(0xFF, 11, struct pidfd_info)`
+const PIDFD_GET_INFO: libc::Ioctl = 0xC040_FF0B;
+
+/// How a process has ended that was reaped, as `wait(2)` encodes it; `None` if it was not.
+///
+/// KERNEL(6.15): the kernel does not tell before, and says `ENOTTY`, `EINVAL` or `ESRCH`.
+pub(crate) fn wait_status_of(pidfd: BorrowedFd<'_>) -> Result<Option<i32>> {
+    let fd = pidfd.as_raw_fd();
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: `info` has the size that is part of the request, and is written to by nobody else.
+    let returned = unsafe { libc::ioctl(fd, PIDFD_GET_INFO, &raw mut info) };
+    check(returned.into(), "ioctl", format_args!("{fd}, PIDFD_GET_INFO"))?;
+    Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code))
+}
+
+/// The exit code that stands for the end of a process as `wait(2)` encodes it.
+pub(crate) fn exit_code_of(wait_status: i32) -> u8 {
+    let [signal, code, ..] = wait_status.to_le_bytes();
+    match signal & 0x7f {
+        0 => code,
+        signal => BY_SIGNAL + signal,
+    }
+}
+
+/// What is added to the number of a signal.
+const BY_SIGNAL: u8 = 128;
+
 /// Whether the process has ended, a zombie included.
 pub(crate) fn has_ended(pidfd: BorrowedFd<'_>) -> Result<bool> {
     Ok(super::poll::readable(&[pidfd], Some(std::time::Instant::now()))?[0])
@@ -193,7 +233,6 @@ pub(crate) fn reap_all_but(other: i32) -> Result<bool> {
 
 /// The exit code that stands for the end of a process: its own, or 128 and the signal.
 pub(crate) fn exit_code(status: WaitStatus) -> u8 {
-    const BY_SIGNAL: u8 = 128;
     match status {
         WaitStatus::Exited(_, code) => code.to_le_bytes()[0],
         WaitStatus::Signaled(_, signal, _) => BY_SIGNAL + (signal as i32).to_le_bytes()[0],

@@ -13,6 +13,8 @@ pub(crate) struct Stat {
     /// PID namespace waits for the last one there, which may be for somebody outside to reap
     /// (`zap_pid_ns_processes`). It has neither memory nor descriptors any more.
     pub(crate) waits_for_others: bool,
+    /// How a zombie has ended, as `wait(2)` encodes it. Only who may trace it sees that.
+    pub(crate) wait_status: Option<i32>,
 }
 
 /// include/linux/sched.h: on its way out.
@@ -31,7 +33,8 @@ const LIMIT: usize = 4096;
 fn parse(text: &[u8]) -> Option<Stat> {
     let stat = procfs::process::Stat::from_read(text).ok()?;
     let waits_for_others = stat.state == 'S' && stat.flags & PF_EXITING != 0;
-    Some(Stat { start_time: stat.starttime, waits_for_others })
+    let wait_status = stat.exit_code.filter(|_| stat.state == 'Z');
+    Some(Stat { start_time: stat.starttime, waits_for_others, wait_status })
 }
 
 #[cfg(test)]

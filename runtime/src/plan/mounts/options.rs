@@ -91,8 +91,9 @@ impl Flag {
 /// its files always does; and what the kernel logs of a mount, it logs.
 const NOTHING: [&str; 5] = ["defaults", "iversion", "loud", "noiversion", "silent"];
 
+/// podman leaves an empty one where an option of its own stood.
 pub(super) fn says_nothing(option: &str) -> bool {
-    NOTHING.contains(&option)
+    option.is_empty() || NOTHING.contains(&option)
 }
 
 /// Options that are neither attributes nor those of a file system.

@@ -165,12 +165,23 @@ fn device(device: &LinuxDevice) -> Result<()> {
             return Err(Error::invalid(field(name), number, "not the number of a device"));
         }
     }
-    if let Some(mode) = device.file_mode().filter(|mode| *mode > 0o7777) {
+    if let Some(mode) = device.file_mode().filter(|mode| !is_mode_of(device.typ(), *mode)) {
         let reason = format!("not within 0 and {} (octal 7777)", 0o7777);
         return Err(Error::invalid(field("fileMode"), mode, reason));
     }
     process::id(&field("uid"), device.uid().unwrap_or(0))?;
     process::id(&field("gid"), device.gid().unwrap_or(0))
+}
+
+/// Whether it is a mode, be it with the type of the file in it: podman copies `st_mode` of the
+/// host's device (stat(2), inode(7)).
+fn is_mode_of(kind: LinuxDeviceType, mode: u32) -> bool {
+    let file_type = match kind {
+        LinuxDeviceType::B => 0o060_000,
+        LinuxDeviceType::P => 0o010_000,
+        LinuxDeviceType::A | LinuxDeviceType::C | LinuxDeviceType::U => 0o020_000,
+    };
+    matches!(mode & !0o7777, kept if kept == 0 || kept == file_type)
 }
 
 #[cfg(test)]

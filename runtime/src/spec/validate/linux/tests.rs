@@ -61,6 +61,7 @@ fn a_device_is_one_node_at_an_absolute_path() {
     assert_accepted(json!({ "linux": { "devices": [
         { "path": "/dev/fuse", "type": "c", "major": 10, "minor": 229, "fileMode": 0o7777 },
         { "path": "/dev/fifo", "type": "p" },
+        { "path": "/dev/net/tun", "type": "c", "major": 10, "minor": 200, "fileMode": 0o20666 },
     ] } }));
     for (change, line) in [
         (json!({ "path": "dev/x" }), r#"linux.devices.path: "dev/x": not an absolute path"#),
