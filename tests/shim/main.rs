@@ -2,7 +2,9 @@
 //! compared. Needs root, and the root of `scripts/peers.sh`.
 
 mod events;
+mod groups;
 mod io;
 mod sessions;
+mod slow;
 mod survival;
 mod task;
