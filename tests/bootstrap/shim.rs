@@ -1,5 +1,6 @@
 //! The shim's program, as containerd executes it, in a bundle of its own.
 
+use crate::wire::Client;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::io::{Read, Write};
@@ -9,6 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use tests::{DEADLINE, Process, program};
 
 pub(crate) const NAME: &str = "containerd-shim-peapod-v1";
@@ -20,6 +22,8 @@ pub(crate) struct Bundle {
     pub(crate) id: String,
     pub(crate) path: PathBuf,
     name: String,
+    /// Of the shim, once it has been told.
+    socket: Mutex<Option<PathBuf>>,
 }
 
 impl Bundle {
@@ -29,7 +33,7 @@ impl Bundle {
         let id = format!("wire-{}-{count}", std::process::id());
         let path = std::env::temp_dir().join(&id);
         fs::create_dir(&path)?;
-        Ok(Self { id, path, name: NAME.to_owned() })
+        Ok(Self { id, path, name: NAME.to_owned(), socket: Mutex::default() })
     }
 
     /// The program goes by another name.
@@ -52,10 +56,14 @@ impl Bundle {
         self.execute("start", input)
     }
 
-    /// The same, where it succeeds.
+    /// The same, where it succeeds, and the shim answers.
     pub(crate) fn started(&self, input: &[u8]) -> Result<Vec<u8>> {
         let (status, said) = self.start(input)?;
         ensure!(status.success(), "{status}: {}", String::from_utf8_lossy(&said));
+        let path = path_in(&said)?;
+        // Once it answers, the shim has executed and settled, and can be found and ended.
+        Client::connect(&path)?.greet()?;
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
         Ok(said)
     }
 
@@ -111,6 +119,9 @@ impl Drop for Bundle {
             let _killed = Command::new("kill").args(["-TERM", &shim.pid.to_string()]).status();
             let _ended = shim.ends_within(DEADLINE);
         }
+        // A shim that was ended before it had settled has left it.
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _gone = socket.map(fs::remove_file);
         let _removed = fs::remove_dir_all(&self.path);
     }
 }

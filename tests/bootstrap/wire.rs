@@ -31,6 +31,12 @@ impl Client {
         self.send(&request(stream, service, method)?)
     }
 
+    /// Makes a call that nobody knows, and waits for the answer.
+    pub(crate) fn greet(&mut self) -> Result<()> {
+        self.call(1, "", "")?;
+        self.refused().map(drop)
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
         Ok(self.0.write_all(bytes)?)
     }

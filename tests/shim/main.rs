@@ -4,6 +4,7 @@
 mod events;
 mod groups;
 mod io;
+mod metrics;
 mod sessions;
 mod slow;
 mod survival;

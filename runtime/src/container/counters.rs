@@ -1,5 +1,6 @@
 //! The counters of a container's cgroup under the kernel's own names, for a supervisor that has
-//! other words for them than runc (`statistics`): of one that has stopped, too, until it is deleted.
+//! other words for them than runc (`statistics`): of one that has stopped, too, until it is
+//! deleted.
 
 use super::root::Root;
 use super::state::own_cgroup;
