@@ -94,7 +94,7 @@ limits_in() {
     elif [[ $(uname -m) != x86_64 ]]; then
         skip "$name" "User-Mode-Linux runs on x86_64 alone"
     else
-        run "$name" "$@" "$repo/scripts/vm.sh" --deadline 600 env "${environment[@]}" "$limits"
+        run "$name" "$@" "$repo/scripts/vm.sh" --deadline 600 --security apparmor env "${environment[@]}" "$limits"
     fi
 }
 
@@ -103,7 +103,7 @@ sum() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{ n += $
 
 "$repo/scripts/build.sh"
 "$repo/scripts/bundles.sh"
-need jq=jq setpriv=util-linux strace=strace
+need jq=jq setpriv=util-linux strace=strace apparmor_parser=apparmor
 # What our seccomp filters are compared with, and the profile that podman runs containers with.
 [[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
     apt_install libseccomp-dev golang-github-containers-common

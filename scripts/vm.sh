@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# vm.sh [--deadline SECONDS] [--memory SIZE] [--systemd] COMMAND [ARG...]: run COMMAND as root under a User-Mode-Linux
-# kernel, with this environment, in this directory, and return its exit status. --systemd boots systemd, and runs COMMAND
-# when its bus is there.
+# vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] [--systemd] COMMAND [ARG...]: run COMMAND as root under
+# a User-Mode-Linux kernel, with this environment, in this directory, and return its exit status. --systemd boots
+# systemd, and runs COMMAND when its bus is there.
 #
 # The kernel is an ordinary program that boots in two seconds and has what a host may lack: a cgroup v2 tree with the
 # cpu, io, memory and pids controllers. On Debian 12 it is Linux 6.1, the oldest that peapod promises to run on. Its
@@ -12,17 +12,19 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-deadline=120 memory=1G systemd=
+deadline=120 memory=1G security=none systemd=
 while [[ ${1:-} == --* ]]; do
     case $1 in
         --deadline) deadline=${2:?}; shift ;;
         --memory) memory=${2:?}; shift ;;
+        --security) security=${2:?}; shift ;;
         --systemd) systemd=yes ;;
         *) die "unknown option $1" ;;
     esac
     shift
 done
-[[ $# -gt 0 ]] || die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] [--systemd] COMMAND [ARG...]"
+[[ $# -gt 0 ]] ||
+    die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] [--systemd] COMMAND [ARG...]"
 [[ $(uname -m) == x86_64 ]] || die "User-Mode-Linux runs on x86_64 alone"
 need linux.uml=user-mode-linux
 
@@ -118,7 +120,7 @@ contained=()
 [[ $EUID != 0 ]] || contained=(unshare --pid --fork --kill-child sh -c '"$@"; exit' --)
 HOME=$work "${contained[@]}" timeout --foreground --kill-after 5 "$deadline" \
     linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro "init=$work/init" "ubd0=$work/disk" \
-    con0=fd:0,fd:1 con=null selinux=0 quiet loglevel=0 systemd.tty.term.console=dumb </dev/null |
+    con0=fd:0,fd:1 con=null "security=$security" selinux=0 quiet loglevel=0 systemd.tty.term.console=dumb </dev/null |
     sed --unbuffered 's/\r$//; /^sysrq: Power Off$/d' || true
 
 [[ -s $work/status ]] || die "the virtual machine ended without a result (deadline: $deadline s)"

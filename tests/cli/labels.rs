@@ -1,5 +1,5 @@
 //! Labels of `AppArmor` and `SELinux`. What a kernel with them does is shown in User-Mode-Linux
-//! (`tests/labels`).
+//! (`tests/limits/apparmor.rs`).
 
 use anyhow::Result;
 use std::fs;

@@ -1,7 +1,9 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
+mod annotations;
 mod check;
 mod create;
+mod delegation;
 mod delete;
 mod devices;
 mod events;
@@ -20,6 +22,7 @@ mod mount_options;
 mod mounts;
 mod mounts_added;
 mod net_devices;
+mod notify;
 mod pause;
 mod ps;
 mod resume;

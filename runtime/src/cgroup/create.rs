@@ -249,27 +249,26 @@ impl Above {
         wanted: &[&str],
         needed: &[&Controller],
     ) -> std::result::Result<(), Failure> {
-        let enabled = self.write_control(wanted);
-        let Some(first) = needed.first() else {
-            // Nobody depends on them.
-            return Ok(());
-        };
-        let error = match enabled {
-            Ok(()) => return Ok(()),
-            // A process has come in just now.
-            Err(error) if error.errno() == Errno::EBUSY => {
+        match (self.write_control(wanted), needed.first()) {
+            (Ok(()), _) => return Ok(()),
+            // A process has come in just now: none of them can be had.
+            (Err(error), None) if error.errno() == Errno::EBUSY => return Ok(()),
+            (Err(error), Some(first)) if error.errno() == Errno::EBUSY => {
                 return Err(Failure::Final(self.busy(first)));
             }
-            Err(error) => error,
-        };
-        // One that nobody needs may be what is refused.
-        let names: Vec<_> = needed.iter().map(|needed| needed.name).collect();
-        if names != wanted && self.write_control(&names).is_ok() {
-            return Ok(());
+            (Err(_), _) => {}
         }
-        let doing =
-            || format!("{}: enabling {} in {}", first.field, names.join(", "), self.shown());
-        Err(Failure::of(error, doing))
+        // All or nothing is what one write is, and one that nobody needs may be what is refused.
+        for name in wanted {
+            let enabled = self.write_control(&[name]);
+            if let (Err(error), Some(needed)) =
+                (enabled, needed.iter().find(|needed| needed.name == *name))
+            {
+                let doing = || format!("{}: enabling {name} in {}", needed.field, self.shown());
+                return Err(Failure::of(error, doing));
+            }
+        }
+        Ok(())
     }
 
     fn write_control(&self, names: &[&str]) -> sys::Result<()> {

@@ -5,6 +5,7 @@
 //! leaves that alone.
 
 mod create;
+mod delegate;
 mod devices;
 mod events;
 mod group;

@@ -6,19 +6,20 @@ use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::pidfd_socket::{Kind, PidfdSocket};
+use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
 use super::trace::phase;
-use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, pidfile};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, notify, pidfile};
 use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::cgroup::place::{Birthplace, Cgroups};
-use crate::plan::{Facts, Hooks, Options, Plan, Switch};
+use crate::plan::{Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What `create` is asked for.
@@ -107,9 +108,11 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.has_hooks = hooks.is_some();
     state.has_config = text.is_some();
     state.common = plan.common.clone();
+    state.is_notified = plan.mounts.iter().any(|mount| mount.source == Source::Notify);
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
+        receiver: Receiver::open(&state.annotations)?,
         state,
         hooks,
         config: text,
@@ -131,6 +134,7 @@ impl Create<'_> {
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
+            is_notified: notify::host().is_some(),
             descriptors: descriptors::kept(self.preserve_fds)?,
         })
     }
@@ -153,6 +157,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) pidfd_socket: Option<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
+    /// Whoever is sent a pidfd of its first process.
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) start: Start<'a>,
 }
 
@@ -188,12 +194,16 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
+    if prepared.state.is_notified {
+        prepared.sources.open_notify(plan, notify::make_directory(entry)?.as_fd())?;
+    }
     phase("cgroup");
     let mut made = prepared.birthplace.make(&reserved, plan)?;
     phase("device program");
     if let Some(rules) = &plan.cgroup.devices {
         made.leaf().confine(rules, reserved.root())?;
     }
+    plan.cgroup.owner.map_or(Ok(()), |owner| made.leaf().delegate(owner))?;
     prepared.sources.open_cgroup(plan, made.leaf().fd())?;
 
     let gate = match prepared.start {
@@ -239,6 +249,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     prepared.birthplace.limit_late(cgroup, plan)?;
+    prepared.receiver.as_ref().map_or(Ok(()), |receiver| receiver.send(pid))?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     if let Some(socket) = &prepared.pidfd_socket {

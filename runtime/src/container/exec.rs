@@ -112,7 +112,7 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<(u8, Vec<St
     }
     let child = spawned.keep()?;
     let code = match signals {
-        Some(signals) => foreground::wait(&child, &signals, terminal)?,
+        Some(signals) => foreground::wait(&child, &signals, terminal, None)?,
         None => 0,
     };
     Ok((code, plan.warnings))

@@ -6,6 +6,7 @@
 //! `<root>/<id>/cgroup` are written before the first kernel object of the container exists, and
 //! always as a whole.
 
+use super::notify;
 use crate::error::{Doing, Error, Result};
 use crate::sys::file::{self, Lock, OFlag};
 use crate::sys::{Errno, poll};
@@ -177,7 +178,9 @@ impl Root {
         // The state goes last but one: until then whoever comes after a crash knows
         // what to clean up.
         for (name, _) in file::names(entry.dir.as_fd()).doing(doing)? {
-            if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
+            if name.as_c_str() == notify::DIRECTORY {
+                notify::remove(entry.dir.as_fd()).doing(doing)?;
+            } else if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
                 ignore_missing(file::unlinkat(entry.dir.as_fd(), &name)).doing(doing)?;
             }
         }
@@ -362,7 +365,7 @@ fn take_lock(entry: &Entry, deadline: Instant) -> Result<Lock> {
     }
 }
 
-fn ignore_missing(result: crate::sys::Result<()>) -> crate::sys::Result<()> {
+pub(super) fn ignore_missing(result: crate::sys::Result<()>) -> crate::sys::Result<()> {
     match result {
         Err(error) if error.errno() == Errno::ENOENT => Ok(()),
         other => other,

@@ -5,8 +5,9 @@ use super::create::{Create, Created, Up, create_for};
 use super::delete::{Force, delete};
 use super::foreground;
 use super::interrupt::Interrupt;
+use super::notify::Notify;
 use super::root::Root;
-use super::start::start;
+use super::start::begin;
 use super::trace::phase;
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
@@ -36,6 +37,8 @@ pub struct Running<'a> {
     terminal: Option<OwnedFd>,
     /// `None` if its end is not waited for.
     signals: Option<Signals>,
+    /// Where it tells that it is ready.
+    notify: Option<Notify>,
     removal: Removal<'a>,
 }
 
@@ -59,12 +62,17 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     interrupt.make_sure_none_came()?;
     interrupt.end(signals.as_mut());
     phase("start: from the gate to exec");
-    start(root, id)?;
+    let mut notify = begin(root, id)?;
+    if request.detach == Detach::Yes
+        && let Some(notify) = notify.take()
+    {
+        notify.wait()?;
+    }
     phase("program");
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;
     }
-    Ok(Running { warnings, terminal, signals, removal })
+    Ok(Running { warnings, terminal, signals, notify, removal })
 }
 
 impl<'a> Running<'a> {
@@ -77,7 +85,8 @@ impl<'a> Running<'a> {
         warnings: Vec<String>,
     ) -> Self {
         let id = signals.is_some().then_some(id);
-        Self { warnings, terminal, signals, removal: Removal { root, id, child } }
+        let removal = Removal { root, id, child };
+        Self { warnings, terminal, signals, notify: None, removal }
     }
 
     /// Waits for the end of its first process and removes the container; answers with the exit
@@ -88,9 +97,9 @@ impl<'a> Running<'a> {
     ///
     /// [`Error::Timeout`] if processes are left that cannot be ended.
     pub fn wait(self) -> Result<(u8, Vec<String>)> {
-        let Self { terminal, signals, mut removal, .. } = self;
+        let Self { terminal, signals, mut removal, notify, .. } = self;
         let Some(signals) = signals else { return Ok((0, Vec::new())) };
-        let code = foreground::wait(&removal.child, &signals, terminal)?;
+        let code = foreground::wait(&removal.child, &signals, terminal, notify)?;
         phase("delete");
         let complaints = removal.now()?;
         foreground::reap(&signals)?;

@@ -23,6 +23,7 @@ const FORMAT: u32 = 1;
 /// What is on disk of a container or sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a record of facts, each by its own name")]
 pub struct State {
     format: u32,
     pub(crate) id: String,
@@ -47,6 +48,9 @@ pub struct State {
     /// What every process of it has.
     #[serde(default, skip_serializing_if = "Common::is_empty")]
     pub(crate) common: Common,
+    /// Whether it finds a socket to tell of its readiness.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_notified: bool,
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
@@ -190,6 +194,7 @@ impl State {
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
             namespaces: 0,
+            is_notified: false,
             common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,

@@ -30,7 +30,7 @@ pub(crate) fn prepare(planned: &Mount) -> Result<Prepared<'_>> {
         }
         Source::New { kind, parameters } => (new(kind, parameters, own).doing(doing)?, true),
         Source::Tmpfs { parameters, .. } => (tmpfs(parameters, own).doing(doing)?, true),
-        Source::Proc { .. } | Source::Remount { .. } | Source::Cgroup => {
+        Source::Proc { .. } | Source::Remount { .. } | Source::Cgroup | Source::Notify => {
             return Err(Error::unsupported(doing(), "not a mount that can be added"));
         }
     };

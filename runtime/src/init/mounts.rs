@@ -34,7 +34,10 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
                 made = tmpfs(init, planned, parameters, (*has_mode, *copies_up))?;
                 (made.as_fd(), true)
             }
-            (Source::Bind { .. } | Source::Cgroup | Source::Remount { .. }, None) => {
+            (
+                Source::Bind { .. } | Source::Cgroup | Source::Notify | Source::Remount { .. },
+                None,
+            ) => {
                 return Err(Error::new("open_tree", format_args!("no source"), Errno::EBADF));
             }
         };

@@ -112,10 +112,19 @@ impl Sources {
 
     /// Gives the mounts of the container's own cgroup their source, now that it exists.
     pub(crate) fn open_cgroup(&mut self, plan: &Plan, cgroup: BorrowedFd<'_>) -> Result<()> {
+        self.open_late(plan, &Source::Cgroup, cgroup)
+    }
+
+    /// Likewise that of the directory of its socket.
+    pub(crate) fn open_notify(&mut self, plan: &Plan, directory: BorrowedFd<'_>) -> Result<()> {
+        self.open_late(plan, &Source::Notify, directory)
+    }
+
+    fn open_late(&mut self, plan: &Plan, kind: &Source, directory: BorrowedFd<'_>) -> Result<()> {
         for (planned, source) in plan.mounts.iter().zip(&mut self.mounts) {
-            if planned.source == Source::Cgroup {
-                let mount = mount::open_tree(cgroup, c"", Depth::One)
-                    .doing(|| "the container's cgroup as a mount".to_owned())?;
+            if planned.source == *kind {
+                let mount = mount::open_tree(directory, c"", Depth::One)
+                    .doing(|| format!("the source of {:?}", planned.target.path))?;
                 *source = Some(BindSource { mount, is_directory: true, link: None });
             }
         }
@@ -159,6 +168,7 @@ fn bind_source(source: &Source, sysfs: Sysfs) -> Result<Option<BindSource>> {
         | Source::Tmpfs { .. }
         | Source::Remount { .. }
         | Source::Proc { .. }
+        | Source::Notify
         | Source::Cgroup => Ok(None),
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Existing {
     pub(crate) namespaces: CloneFlags,
     /// The container, if it has a session keyring of its own.
     pub(crate) keyring_of: Option<String>,
+    /// Whether its processes keep the supplementary groups of whoever makes them.
+    pub(crate) keeps_groups: bool,
     /// What all its processes have.
     pub(crate) common: Common,
 }
@@ -35,6 +37,9 @@ impl Plan {
         let facts = namespaces.user.facts(facts);
         let mut process = Process::of(process, &facts, &mut warnings)?;
         process.preserve(descriptors)?;
+        if container.keeps_groups {
+            process.identity.groups = None;
+        }
         // Its filter is that of the container, which `create` has compiled: whoever has it sets
         // `process.seccomp` of the plan.
         let keyring = container.keyring_of.as_deref().map(session_keyring).transpose()?;
@@ -93,6 +98,7 @@ mod tests {
             pid: 42,
             namespaces,
             keyring_of: Some("c".to_owned()),
+            keeps_groups: false,
             common: Common::default(),
         };
         let facts = Facts { permitted: u64::MAX };

@@ -6,6 +6,7 @@
 //! decides and allocates nothing.
 
 pub(crate) mod cgroup;
+mod delegate;
 mod devices;
 mod exec;
 mod hooks;
@@ -117,6 +118,8 @@ pub(crate) struct Options {
     /// The container whose session keyring it has; `None` leaves it that of the caller.
     pub(crate) keyring_of: Option<String>,
     pub(crate) switch: Switch,
+    /// Whether somebody waits to hear that the container is ready.
+    pub(crate) is_notified: bool,
     pub(crate) descriptors: Descriptors,
 }
 
@@ -165,10 +168,14 @@ impl Plan {
             process.identity.must_be_mapped(maps)?;
         }
         process.preserve(options.descriptors)?;
+        let mut mounts = mounts::build(spec, bundle, sandbox, &namespaces.user, &mut warnings)?;
+        if options.is_notified && namespaces.has_new_mounts() {
+            mounts.push(mounts::notify()?);
+            process.tell_of(mounts::NOTIFY_SOCKET);
+        }
         let keyring = options.keyring_of.as_deref().map(session_keyring).transpose()?;
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
-            mounts: mounts::build(spec, bundle, sandbox, &namespaces.user, &mut warnings)?,
             devices: if has_mounts { devices::build(linux, &namespaces.user)? } else { Vec::new() },
             symlinks: if has_mounts { devices::symlinks() } else { Vec::new() },
             net_devices: netdevices::build(linux),
@@ -178,7 +185,11 @@ impl Plan {
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             hooks,
-            cgroup: CgroupPlan::build(linux.resources().as_ref())?,
+            cgroup: CgroupPlan {
+                owner: namespaces.delegates_to(&mounts, process.identity.uid.real),
+                ..CgroupPlan::build(linux.resources().as_ref())?
+            },
+            mounts,
             namespaces,
             keyring,
             root,

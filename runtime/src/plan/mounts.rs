@@ -5,10 +5,14 @@ mod options;
 use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
-use crate::sys::mount::{Attributes, Depth, MS_SHARED, MS_SLAVE};
+use crate::spec::annotations::{MOUNT_CONTEXT_TYPE, annotation};
+use crate::sys::mount::{
+    Attributes, Depth, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
+    MS_PRIVATE, MS_SHARED, MS_SLAVE,
+};
 use oci_spec::runtime::Spec;
 use options::{Flag, attribute, change};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -61,6 +65,7 @@ impl Mount {
             Source::Bind { .. }
             | Source::Tmpfs { .. }
             | Source::Cgroup
+            | Source::Notify
             | Source::Remount { .. } => false,
         }
     }
@@ -80,6 +85,8 @@ pub(crate) enum Source {
     Remount { parameters: Vec<Parameter> },
     /// procfs, which shows a PID namespace and not a network or an IPC namespace.
     Proc { parameters: Vec<Parameter> },
+    /// A directory of the runtime's, for the socket of `sd_notify(3)`.
+    Notify,
     /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
     Cgroup,
 }
@@ -154,7 +161,7 @@ pub(crate) fn added(mounts: &[oci_spec::runtime::Mount]) -> Result<Vec<Mount>> {
             Source::Proc { .. } => "a procfs belongs to the processes of the container",
             Source::Remount { .. } => "what is there can be removed and added anew, not changed",
             Source::Tmpfs { .. } => "tmpcopyup is for a container that is created",
-            Source::Cgroup => "not a mount that can be added",
+            Source::Cgroup | Source::Notify => "not a mount that can be added",
         };
         let field = format!("mounts[{}]", mount.target.path.to_string_lossy());
         return Err(Error::unsupported(field, reason));
@@ -168,6 +175,23 @@ fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
         target: Target::new("mounts", SHM)?,
         source: Source::Bind { path: sandbox.shm(), depth: Depth::One, link: Link::Follow },
         attributes: Attributes::default(),
+        recursive: Attributes::default(),
+        may_cover_procfs: false,
+        ids: None,
+        target_link: Link::Follow,
+    })
+}
+
+/// Where the container finds the socket on which it tells that it is ready, as with runc.
+pub(super) const NOTIFY_SOCKET: &CStr = c"NOTIFY_SOCKET=/run/notify/notify.sock";
+
+/// The directory of that socket. The container may speak to it, and not replace it.
+pub(super) fn notify() -> Result<Mount> {
+    let set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    Ok(Mount {
+        target: Target::new("NOTIFY_SOCKET", "/run/notify")?,
+        source: Source::Notify,
+        attributes: Attributes { set, propagation: MS_PRIVATE, ..Attributes::default() },
         recursive: Attributes::default(),
         may_cover_procfs: false,
         ids: None,
@@ -225,6 +249,8 @@ impl<'a> Parsed<'a> {
 
     fn option(&mut self, option: &str) -> Result<()> {
         match option {
+            // podman leaves one where an option of its own stood.
+            "" => {}
             "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
             "idmap" | "ridmap" => {
@@ -420,17 +446,19 @@ impl From<&Flag> for Parameter {
 /// Which label the files of new file systems have (config-linux.md, "Mount Label"). As which of
 /// those that a mount can have says an annotation of crun's.
 fn label(spec: &Spec) -> Result<Option<Parameter>> {
-    const KIND: &str = "run.oci.mount_context_type";
     let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
     let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
-    let asked = spec.annotations().as_ref().and_then(|annotations| annotations.get(KIND));
-    let kind = asked.map_or("context", String::as_str);
+    let kind = annotation(spec, MOUNT_CONTEXT_TYPE).unwrap_or("context");
     if !matches!(kind, "context" | "fscontext" | "defcontext" | "rootcontext") {
         let reason = "not one of context, fscontext, defcontext and rootcontext";
-        return Err(Error::invalid(format!("annotations[{KIND}]"), format!("{kind:?}"), reason));
+        return Err(Error::invalid(
+            format!("annotations[{MOUNT_CONTEXT_TYPE}]"),
+            format!("{kind:?}"),
+            reason,
+        ));
     }
     let value = Some(c_string("linux.mountLabel", label)?);
-    Ok(Some(Parameter { key: c_string(KIND, kind)?, value }))
+    Ok(Some(Parameter { key: c_string(MOUNT_CONTEXT_TYPE, kind)?, value }))
 }
 
 /// Those of the kernel's own views are what its policy says, as runc and crun have it.

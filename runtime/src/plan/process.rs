@@ -6,12 +6,15 @@ use super::schedule::Schedule;
 use super::seccomp::Filter;
 use super::{Descriptors, Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
+use crate::spec::annotations::{
+    KEEP_ORIGINAL_GROUPS, SECCOMP_BPF_DATA, SECCOMP_FAIL_UNKNOWN, annotation,
+};
 use crate::sys::identity::{Capabilities, Ids, Limit};
 use crate::sys::process::Strings;
 use crate::sys::terminal::Size;
 use caps::Capability;
 use oci_spec::runtime::{self, LinuxCapabilities, PosixRlimit, Spec};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::str::FromStr;
 
 /// The process that a container runs, or that is added to it.
@@ -60,7 +63,8 @@ pub(crate) enum Stdio {
 pub(crate) struct Identity {
     pub(crate) uid: Ids,
     pub(crate) gid: Ids,
-    pub(crate) groups: Vec<u32>,
+    /// The supplementary ones; `None` keeps those of whoever creates it.
+    pub(crate) groups: Option<Vec<u32>>,
     pub(crate) umask: u32,
     pub(crate) capabilities: Capabilities,
 }
@@ -82,9 +86,19 @@ impl Process {
             .as_ref()
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
         let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
-        let seccomp = asked.map(Filter::build).transpose()?;
+        if annotation(spec, SECCOMP_FAIL_UNKNOWN).is_some() {
+            asked.map_or(Ok(()), Filter::make_sure_all_are_known)?;
+        }
+        let seccomp = match annotation(spec, SECCOMP_BPF_DATA) {
+            Some(program) => Some(Filter::given(program)?),
+            None => asked.map(Filter::build).transpose()?,
+        };
         let schedule = Schedule::of_first(process)?;
-        Ok(Self { seccomp, schedule, ..Self::of(process, facts, warnings)? })
+        let mut built = Self { seccomp, schedule, ..Self::of(process, facts, warnings)? };
+        if annotation(spec, KEEP_ORIGINAL_GROUPS) == Some("1") {
+            built.identity.groups = None;
+        }
+        Ok(built)
     }
 
     /// Decides for any process: the first one of a container, or one that is added.
@@ -109,7 +123,7 @@ impl Process {
             identity: Identity {
                 uid: Ids::all(user.uid()),
                 gid: Ids::all(user.gid()),
-                groups: user.additional_gids().clone().unwrap_or_default(),
+                groups: Some(user.additional_gids().clone().unwrap_or_default()),
                 umask: user.umask().unwrap_or(0o022),
                 capabilities: capabilities(asked, facts, warnings)?,
             },
@@ -127,7 +141,7 @@ impl Identity {
     /// Every id that it has, and root, which sets the container up, must be one of the user
     /// namespace.
     pub(crate) fn must_be_mapped(&self, maps: &IdMaps) -> Result<()> {
-        let groups = self.groups.iter().map(|gid| ("process.user.additionalGids", *gid));
+        let groups = self.groups.iter().flatten().map(|gid| ("process.user.additionalGids", *gid));
         let uids = [
             ("linux.uidMappings", 0),
             ("process.user.uid", self.uid.real),
@@ -166,6 +180,13 @@ fn environment(env: &[String], has_home: bool) -> Result<Strings> {
 }
 
 impl Process {
+    /// Adds a variable, which replaces one of that name.
+    pub(super) fn tell_of(&mut self, variable: &CStr) {
+        let name = variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        let envp = std::mem::take(&mut self.envp);
+        self.envp = envp.without(name).and(vec![variable.to_owned()]);
+    }
+
     /// Keeps these descriptors, and tells of those that systemd listens on (`sd_listen_fds(3)`).
     pub(super) fn preserve(&mut self, descriptors: Descriptors) -> Result<()> {
         self.preserved = descriptors;

@@ -95,6 +95,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         console: Console::Here,
         pidfd_socket: None,
         agent: None,
+        receiver: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };

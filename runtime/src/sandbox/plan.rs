@@ -115,7 +115,7 @@ fn process() -> Result<Process> {
         identity: Identity {
             uid: IDS,
             gid: IDS,
-            groups: Vec::new(),
+            groups: Some(Vec::new()),
             umask: 0o077,
             capabilities: Capabilities::default(),
         },

@@ -4,6 +4,7 @@
 //! What passes here makes sense. Whether this host can give it is seen later, before anything is
 //! made of it.
 
+pub(crate) mod annotations;
 pub(crate) mod exec;
 mod explain;
 mod hooks;
@@ -57,6 +58,7 @@ pub(crate) fn load(bundle: &Path) -> Result<Spec> {
 pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
     let mut spec: Spec = parse(path, text)?;
     older::translate(&mut spec);
+    annotations::apply(&mut spec);
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
