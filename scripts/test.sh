@@ -93,7 +93,7 @@ limits_in() {
     elif [[ $(uname -m) != x86_64 ]]; then
         skip "$name" "User-Mode-Linux runs on x86_64 alone"
     else
-        run "$name" "$@" "$repo/scripts/vm.sh" --deadline 600 env "${environment[@]}" "$limits"
+        run "$name" "$@" "$repo/scripts/vm.sh" --deadline 600 --security apparmor env "${environment[@]}" "$limits"
     fi
 }
 
@@ -102,7 +102,7 @@ sum() { sed -n "s/^test result: .* \([0-9]*\) $1;.*/\1/p" "$log" | awk '{ n += $
 
 "$repo/scripts/build.sh"
 "$repo/scripts/bundles.sh"
-need jq=jq setpriv=util-linux strace=strace
+need jq=jq setpriv=util-linux strace=strace apparmor_parser=apparmor
 # What our seccomp filters are compared with, and the profile that podman runs containers with.
 [[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
     apt_install libseccomp-dev golang-github-containers-common
@@ -149,6 +149,9 @@ if $all; then
     peers=${PEAPOD_PEERS:-$cache/peers}
     "$repo/scripts/peers.sh" "$peers"
     limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
+    say "3. cgroups of systemd's, under User-Mode-Linux 7.2"
+    run "limits under systemd" "$repo/scripts/peers.sh" "$peers" "$repo/scripts/vm.sh" --systemd --deadline 300 \
+        env "${environment[@]}" "$limits" systemd
     say "the known attacks, against three runtimes"
     "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
 fi

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# vm.sh [--deadline SECONDS] [--memory SIZE] COMMAND [ARG...]: run COMMAND as root under a User-Mode-Linux kernel, with
-# this environment, in this directory, and return its exit status.
+# vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] [--systemd] COMMAND [ARG...]: run COMMAND as root under
+# a User-Mode-Linux kernel, with this environment, in this directory, and return its exit status. --systemd boots
+# systemd, and runs COMMAND when its bus is there.
 #
 # The kernel is an ordinary program that boots in two seconds and has what a host may lack: a cgroup v2 tree with the
 # cpu, io, memory and pids controllers. On Debian 12 it is Linux 6.1, the oldest that peapod promises to run on. Its
@@ -11,16 +12,19 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-deadline=120 memory=1G
+deadline=120 memory=1G security=none systemd=
 while [[ ${1:-} == --* ]]; do
     case $1 in
-        --deadline) deadline=${2:?} ;;
-        --memory) memory=${2:?} ;;
+        --deadline) deadline=${2:?}; shift ;;
+        --memory) memory=${2:?}; shift ;;
+        --security) security=${2:?}; shift ;;
+        --systemd) systemd=yes ;;
         *) die "unknown option $1" ;;
     esac
-    shift 2
+    shift
 done
-[[ $# -gt 0 ]] || die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] COMMAND [ARG...]"
+[[ $# -gt 0 ]] ||
+    die "usage: vm.sh [--deadline SECONDS] [--memory SIZE] [--security MODULE] [--systemd] COMMAND [ARG...]"
 [[ $(uname -m) == x86_64 ]] || die "User-Mode-Linux runs on x86_64 alone"
 need linux.uml=user-mode-linux
 
@@ -40,7 +44,7 @@ done
     printf 'command=(%s)\n' "${*@Q}"
     # Nobody sits before the console: its output goes into a pipe.
     echo 'export TERM=dumb'
-    printf 'work=%q directory=%q\n' "$work" "$PWD"
+    printf 'work=%q directory=%q systemd=%q\n' "$work" "$PWD" "$systemd"
 } >"$work/settings"
 
 # PID 1 inside. It ends by stopping the machine, whatever happened: a PID 1 that exits is a kernel panic.
@@ -53,6 +57,18 @@ stop() {
 }
 trap stop EXIT
 set -e
+
+command() {
+    set +e
+    cd "$directory"
+    "${command[@]}"
+    echo $? >/run/result/status
+}
+if [[ $$ != 1 ]]; then
+    # systemd has started it.
+    command
+    exit
+fi
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -69,15 +85,31 @@ for path in "${kept[@]}"; do
     mount --bind "/run/below$path" "$path"
 done
 umount /run/below
+if [[ -n $systemd ]]; then
+    # What systemd wants to write: the machine's id among others.
+    for path in /var/lib/systemd /var/log /var/tmp; do
+        [[ ! -d $path ]] || mount -t tmpfs tmpfs "$path"
+    done
+    mkdir -p /run/systemd/system
+    cat >/run/systemd/system/command.service <<UNIT
+[Unit]
+Requires=dbus.socket
+After=dbus.socket
+[Service]
+Type=oneshot
+ExecStart=/run/result/init
+StandardOutput=file:/dev/console
+StandardError=inherit
+Delegate=yes
+UNIT
+    trap - EXIT
+    exec /lib/systemd/systemd --unit=command.service --show-status=no
+fi
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for controller in $(</sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || echo "vm: no $controller" >&2
 done
-
-set +e
-cd "$directory"
-"${command[@]}"
-echo $? >/run/result/status
+command
 INIT
 chmod +x "$work/init"
 
@@ -88,7 +120,7 @@ contained=()
 [[ $EUID != 0 ]] || contained=(unshare --pid --fork --kill-child sh -c '"$@"; exit' --)
 HOME=$work "${contained[@]}" timeout --foreground --kill-after 5 "$deadline" \
     linux.uml "mem=$memory" rootfstype=hostfs rootflags=/ ro "init=$work/init" "ubd0=$work/disk" \
-    con0=fd:0,fd:1 con=null selinux=0 quiet loglevel=0 </dev/null |
+    con0=fd:0,fd:1 con=null "security=$security" selinux=0 quiet loglevel=0 systemd.tty.term.console=dumb </dev/null |
     sed --unbuffered 's/\r$//; /^sysrq: Power Off$/d' || true
 
 [[ -s $work/status ]] || die "the virtual machine ended without a result (deadline: $deadline s)"

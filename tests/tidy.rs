@@ -117,7 +117,7 @@ fn system_calls_and_configuration_stay_in_their_places() -> Result<()> {
 fn every_verb_has_its_tests() -> Result<()> {
     // Not verbs: what finds them, and how they print.
     let is_verb = |name: &String| !matches!(name.as_str(), "mod.rs" | "output.rs");
-    let tests = read("tests/cli/main.rs")?;
+    let tests = [read("tests/cli/main.rs")?, read("tests/checkpoint/main.rs")?].concat();
     let has_tests =
         |name: &String| tests.contains(&format!("\nmod {};", name.trim_end_matches(".rs")));
     let verbs = entries("runtime/src/cli")?.into_iter().filter(is_verb);

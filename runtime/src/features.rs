@@ -31,6 +31,16 @@ const SECCOMP_OPERATORS: [&str; 7] = [
     "SCMP_CMP_NE",
 ];
 
+const MEMORY_MODES: [&str; 7] = [
+    "MPOL_BIND",
+    "MPOL_DEFAULT",
+    "MPOL_INTERLEAVE",
+    "MPOL_LOCAL",
+    "MPOL_PREFERRED",
+    "MPOL_PREFERRED_MANY",
+    "MPOL_WEIGHTED_INTERLEAVE",
+];
+
 /// Those whose system calls there is a table of.
 const SECCOMP_ARCHS: [&str; 22] = [
     "SCMP_ARCH_AARCH64",
@@ -88,10 +98,14 @@ pub fn features() -> Value {
                 "knownFlags": SECCOMP_FLAGS,
                 "supportedFlags": SECCOMP_FLAGS,
             },
-            "apparmor": { "enabled": false },
-            "selinux": { "enabled": false },
+            "apparmor": { "enabled": true },
+            "selinux": { "enabled": true },
             "intelRdt": { "enabled": false },
-            "netDevices": { "enabled": false },
+            "memoryPolicy": {
+                "modes": MEMORY_MODES,
+                "flags": ["MPOL_F_NUMA_BALANCING", "MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"],
+            },
+            "netDevices": { "enabled": true },
             "mountExtensions": { "idmap": { "enabled": true } },
         },
         "annotations": {

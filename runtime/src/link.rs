@@ -32,6 +32,9 @@ pub(crate) enum ToParent {
     /// This process is in a new user namespace: time to write its maps. The answer is
     /// [`ToInit::Continue`].
     MapIds,
+    /// This process is in its network namespace: time to move devices there. The answer is
+    /// [`ToInit::Continue`].
+    NetDevices,
     /// The root is ready to be entered: time for the hooks of the parent. The answer is
     /// [`ToInit::Continue`].
     Hooks,
@@ -95,6 +98,7 @@ pub(crate) enum Step {
     Ids,
     Keyring,
     Loopback,
+    NetDevices,
     Names,
     Mounts,
     Devices,
@@ -104,9 +108,13 @@ pub(crate) enum Step {
     Terminal,
     Home,
     Sysctls,
+    Labels,
     ReadonlyPaths,
     MaskedPaths,
+    Propagation,
     Listening,
+    MemoryPolicy,
+    Personality,
     Session,
     Cwd,
     Identity,
@@ -119,7 +127,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 34] = [
         Self::Clone,
         Self::Namespaces,
         Self::Time,
@@ -128,6 +136,7 @@ impl Step {
         Self::Ids,
         Self::Keyring,
         Self::Loopback,
+        Self::NetDevices,
         Self::Names,
         Self::Mounts,
         Self::Devices,
@@ -137,9 +146,13 @@ impl Step {
         Self::Terminal,
         Self::Home,
         Self::Sysctls,
+        Self::Labels,
         Self::ReadonlyPaths,
         Self::MaskedPaths,
+        Self::Propagation,
         Self::Listening,
+        Self::MemoryPolicy,
+        Self::Personality,
         Self::Session,
         Self::Cwd,
         Self::Identity,
@@ -168,6 +181,7 @@ const HOOK_FAILED: u8 = 8;
 const MAP_IDS: u8 = 9;
 const LISTENER: u8 = 10;
 const SIBLING: u8 = 11;
+const NET_DEVICES: u8 = 12;
 
 impl ToParent {
     pub(crate) fn send(&self, socket: BorrowedFd<'_>) -> sys::Result<()> {
@@ -175,6 +189,7 @@ impl ToParent {
         let len = match self {
             Self::Ready => bare(READY, &mut packet),
             Self::MapIds => bare(MAP_IDS, &mut packet),
+            Self::NetDevices => bare(NET_DEVICES, &mut packet),
             Self::Hooks => bare(HOOKS, &mut packet),
             Self::Terminal(number) => {
                 packet[4..8].copy_from_slice(&number.to_le_bytes());
@@ -208,6 +223,7 @@ impl ToParent {
         let said = match packet[0] {
             READY if len == HEADER => Some(Self::Ready),
             MAP_IDS if len == HEADER => Some(Self::MapIds),
+            NET_DEVICES if len == HEADER => Some(Self::NetDevices),
             HOOKS if len == HEADER => Some(Self::Hooks),
             TERMINAL if len == HEADER => Some(Self::Terminal(i32::from_le_bytes(number))),
             LISTENER if len == HEADER => Some(Self::Listener(i32::from_le_bytes(number))),

@@ -46,6 +46,29 @@ fn a_pid_file_that_cannot_be_written_leaves_no_container() -> Result<()> {
     root.has_nothing_left()
 }
 
+/// Whoever makes the group beforehand wants the container there, as with runc.
+#[test]
+fn a_cgroup_that_is_there_is_taken_if_it_is_empty() -> Result<()> {
+    let root = Root::new()?;
+    let group = root.make_cgroup("group")?;
+    let path = format!("/{}", root.id("group"));
+    let bundle = root.bundle(&["sleep", "1000"])?.with("/linux/cgroupsPath", path.as_str());
+    let first = root.create("first", &bundle)?;
+    assert_eq!(first.cgroup()?.path(), group.path());
+    let message = root.try_create("second", &bundle, &[])?.refused()?;
+    let wanted = "container's cgroup is not empty: 1 process(es) found";
+    assert!(message.contains(wanted), "{message}");
+    first.kill("KILL")?;
+    first.wait()?;
+    // It is still the group of the first one, whose deletion would end whatever is in it.
+    let message = root.try_create("second", &bundle, &[])?.refused()?;
+    assert!(message.contains(&format!("it is that of {}", first.id)), "{message}");
+    first.delete(&[])?;
+    assert!(!group.path().exists());
+    root.create("second", &bundle)?.delete(&[])?;
+    root.has_nothing_left()
+}
+
 #[test]
 fn an_id_is_given_once() -> Result<()> {
     let root = Root::new()?;
@@ -130,12 +153,12 @@ fn the_cgroup_is_where_config_json_wants_it() -> Result<()> {
 }
 
 #[test]
-fn a_cgroup_that_exists_is_not_taken() -> Result<()> {
+fn a_cgroup_that_was_taken_stays_if_nothing_comes_of_the_container() -> Result<()> {
     let root = Root::new()?;
     let theirs = root.make_cgroup("theirs")?;
-    let bundle = root.shell("true")?.with("/linux/cgroupsPath", format!("/{}", root.id("theirs")));
-    let message = root.try_create("c", &bundle, &[])?.refused()?;
-    assert!(message.contains(&root.id("theirs")), "{message}");
+    let path = format!("/{}", root.id("theirs"));
+    let bundle = root.bundle(&["no-such-program"])?.with("/linux/cgroupsPath", path);
+    root.try_create("c", &bundle, &[])?.refused()?;
     fs::remove_dir(theirs.path())?;
     root.has_nothing_left()
 }

@@ -262,20 +262,6 @@ fn a_file_that_is_no_process_is_refused() -> Result<()> {
 }
 
 #[test]
-fn labels_of_security_modules_are_refused() -> Result<()> {
-    let root = Root::new()?;
-    let container = root.start_container("c", &root.bundle(&["sleep", "1000"])?)?;
-    for (option, value, field) in [
-        ("--process-label", "a:b:c:d", "process.selinuxLabel"),
-        ("--apparmor", "profile", "process.apparmorProfile"),
-    ] {
-        let message = container.exec(&[option, value], &["true"])?.refused_with(255)?;
-        assert!(message.contains(field), "{message}");
-    }
-    Ok(())
-}
-
-#[test]
 fn a_cgroup_is_one_below_that_of_the_container() -> Result<()> {
     let root = Root::new()?;
     let container = root.start_container("c", &root.bundle(&["sleep", "1000"])?)?;

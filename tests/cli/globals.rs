@@ -25,12 +25,7 @@ fn what_is_missing_is_refused_and_not_left_out() -> Result<()> {
     let bundle = root.shell("true")?;
     bundle.write()?;
     let path = bundle.path().to_str().context("a path")?;
-    for flag in [
-        "--systemd-cgroup",
-        "--cgroup-manager=systemd",
-        "--cgroup-manager=disabled",
-        "--rootless=true",
-    ] {
+    for flag in ["--cgroup-manager=disabled", "--rootless=true"] {
         let message = root.run(&[flag, "create", "--bundle", path, "c"])?.refused()?;
         assert_eq!(message, format!("{flag}: not supported by this version of peapod"));
     }

@@ -30,7 +30,7 @@ fn each_container_has_a_row() -> Result<()> {
     assert_eq!(rows[0], HEADER);
     assert_eq!(rows[1][..4], row(&running.id, running.pid(), "running"));
     assert_eq!(rows[2][..4], row(&created.id, created.pid(), "created"));
-    assert_eq!(rows[1][5], "0");
+    assert_eq!(rows[1][5], "root");
     assert_eq!(rows.len(), 3);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
+mod annotations;
 mod create;
+mod delegation;
 mod delete;
 mod devices;
 mod events;
@@ -12,14 +14,20 @@ mod hooks;
 mod inside;
 mod interrupted;
 mod kill;
+mod labels;
 mod list;
 mod log;
+mod mount_options;
 mod mounts;
+mod mounts_added;
+mod net_devices;
+mod notify;
 mod pause;
 mod ps;
 mod resume;
 mod run;
 mod sandbox;
+mod scheduling;
 mod sealed;
 mod seccomp;
 mod spec;

@@ -18,7 +18,7 @@ fn it_has_the_fields_of_the_specification() -> Result<()> {
     assert_eq!(state["annotations"], json!({ "org.example.a": "b" }));
     // What runc has beside it, and its callers read.
     assert_eq!(state["rootfs"], bundle.rootfs().to_string_lossy().as_ref());
-    assert_eq!(state["owner"], "0");
+    assert_eq!(state["owner"], "root");
     let created = state["created"].as_str().context("not a string")?;
     let shape = "0000-00-00T00:00:00.000000000Z";
     let digits = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "0");

@@ -56,6 +56,7 @@ fn what_a_container_may_and_has_is_as_asked_for() -> Result<()> {
             "p run --rm $o --sysctl net.ipv4.ip_forward=1 $image sysctl -n net.ipv4.ip_forward",
             "p run --rm $o --device /dev/fuse $image stat -c '%A %t:%T' /dev/fuse",
             "p run --rm $o --oom-score-adj 100 $image cat /proc/self/oom_score_adj",
+            "p run --rm $o --systemd always $image grep -E ' /(run|tmp|run/lock) ' /proc/mounts",
             "p run --rm $o -e A=b -w /bin $image sh -c 'echo $A; pwd'",
         ],
     )?;

@@ -57,58 +57,6 @@ fn what_the_host_does_not_have_is_refused() -> Result<()> {
 }
 
 #[test]
-fn mappings_and_offsets_are_checked() -> Result<()> {
-    let map = |inside: u32, size: u32| json!({ "containerID": inside, "hostID": 0, "size": size });
-    let many: Vec<_> = (0..341).map(|number| map(number, 1)).collect();
-    each_is_refused(&[
-        ("/linux/uidMappings", json!([map(0, 1)]), &["linux.uidMappings"]),
-        ("/linux/gidMappings", json!([map(0, 1)]), &["linux.gidMappings"]),
-        ("/linux/uidMappings", json!([map(0, 0)]), &["linux.uidMappings"]),
-        ("/linux/uidMappings", json!([map(0, 2), map(1, 2)]), &["linux.uidMappings"]),
-        ("/linux/uidMappings", json!(many), &["linux.uidMappings"]),
-        (
-            "/linux/timeOffsets",
-            json!({ "monotonic": { "secs": 0, "nanosecs": 1_000_000_000 } }),
-            &["linux.timeOffsets"],
-        ),
-    ])
-}
-
-#[test]
-fn filters_are_checked() -> Result<()> {
-    let filter = |action: &str, errno: Value| {
-        json!({
-            "defaultAction": "SCMP_ACT_ALLOW",
-            "syscalls": [{ "names": ["mkdir"], "action": action, "errnoRet": errno }],
-        })
-    };
-    each_is_refused(&[
-        ("/linux/seccomp", json!({ "defaultAction": "SCMP_ACT_PEA" }), &["linux.seccomp"]),
-        ("/linux/seccomp", json!({ "defaultAction": "SCMP_ACT_NOTIFY" }), &["linux.seccomp"]),
-        (
-            "/linux/seccomp",
-            json!({ "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_PEA"] }),
-            &["linux.seccomp"],
-        ),
-        ("/linux/seccomp", filter("SCMP_ACT_ALLOW", json!(1)), &["linux.seccomp"]),
-        ("/linux/seccomp", filter("SCMP_ACT_PEA", Value::Null), &["linux.seccomp"]),
-    ])
-}
-
-#[test]
-fn hooks_are_checked() -> Result<()> {
-    let hook = |path: &str, timeout: i32| json!([{ "path": path, "timeout": timeout }]);
-    each_is_refused(&[
-        ("/hooks/createRuntime", hook("relative", 1), &["hooks"]),
-        ("/hooks/createRuntime", hook("/bin/true", 0), &["hooks"]),
-        ("/hooks/createRuntime", hook("/bin/true", -1), &["hooks"]),
-        ("/hooks/createRuntime", hook("/nowhere/hook", 1), &["hooks"]),
-        ("/hooks/createContainer", hook("/nowhere/hook", 1), &["hooks"]),
-        ("/hooks/createRuntime", hook("/bin/false", 1), &["hooks"]),
-    ])
-}
-
-#[test]
 fn a_cgroup_that_cannot_be_is_refused() -> Result<()> {
     let root = Root::new()?;
     // A component that is a file of the hierarchy.

@@ -1,12 +1,15 @@
-//! Limits, read back from a kernel that has the cgroup v2 controllers; and the pod on that kernel.
+//! Limits, read back from a kernel that has the cgroup v2 controllers; and, on that kernel, the pod
+//! and profiles of `AppArmor`.
 //!
 //! `scripts/test.sh` runs this under User-Mode-Linux: Linux 6.1, the oldest that peapod promises to
 //! run on. With `PEAPOD_LIMITS_OPTIONAL=1`, a kernel without controllers skips what needs them.
 
+mod apparmor;
 mod events;
 mod files;
 mod met;
 mod pod;
+mod systemd;
 mod update;
 
 use anyhow::{Result, ensure};

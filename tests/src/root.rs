@@ -26,6 +26,8 @@ pub struct Root {
     directory: PathBuf,
     /// In every name that this root gives: no other root's names have it.
     mark: String,
+    /// What stands before each verb.
+    globals: Vec<String>,
     count: AtomicU32,
     /// What has been started here and must be reaped.
     processes: Mutex<Vec<Arc<Process>>>,
@@ -47,7 +49,15 @@ impl Root {
         let directory = machine::scratch().join(format!("{mark}peapod"));
         DirBuilder::new().mode(0o700).create(&directory)?;
         DirBuilder::new().mode(0o700).create(directory.join("state"))?;
-        Ok(Self { directory, mark, count: AtomicU32::new(0), processes: Mutex::default() })
+        let globals = Vec::new();
+        Ok(Self { directory, mark, globals, count: AtomicU32::new(0), processes: Mutex::default() })
+    }
+
+    /// With options that stand before each verb.
+    #[must_use]
+    pub fn with_globals(mut self, globals: &[&str]) -> Self {
+        self.globals = globals.iter().map(|&option| option.to_owned()).collect();
+        self
     }
 
     /// The directory that `--root` names.
@@ -105,7 +115,7 @@ impl Root {
     }
 
     fn start_command(&self, mut command: Command, args: &[&str]) -> Result<Running> {
-        command.arg("--root").arg(self.state()).args(args);
+        command.arg("--root").arg(self.state()).args(&self.globals).args(args);
         let number = self.next();
         let file = |kind: &str| self.file(&format!("{number}.{kind}"));
         Running::start(&mut command, file("stdout"), file("stderr"))
@@ -221,6 +231,24 @@ impl Root {
         running.finish()?.ok()?;
         let process = self.adopt(read_pid(&pid_file)?)?;
         Ok(Container::new(self, self.id(name), process, output))
+    }
+
+    /// Restores a container.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be.
+    pub fn restore(&self, name: &str, bundle: &Bundle, options: &[&str]) -> Result<Container<'_>> {
+        bundle.write()?;
+        let path = bundle.path().to_str().context("the path of the bundle")?;
+        let pid_file = self.file(&format!("{name}.restored.pid"));
+        let file = pid_file.to_str().context("the path of the pid file")?;
+        let (id, fixed) = (self.id(name), ["--bundle", path, "--pid-file", file]);
+        let running = self.start(&[&["restore"], &fixed[..], options, &[&id]].concat())?;
+        let output = (running.stdout.clone(), running.stderr.clone());
+        running.finish()?.ok()?;
+        let process = self.adopt(read_pid(&pid_file)?)?;
+        Ok(Container::new(self, id, process, output))
     }
 
     /// Creates and starts a container.

@@ -1,6 +1,7 @@
 //! Makes a group, and the groups above it.
 
 use super::group::Cgroup;
+use super::tree::children;
 use super::{Hierarchy, Names, is_gone, read, relative, write};
 use crate::error::{Doing, Error, Result};
 use crate::plan::cgroup::{CgroupPlan, Controller};
@@ -29,15 +30,21 @@ const UNDO_PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct NewCgroup {
     cgroup: Cgroup,
     undo: Undo,
+    is_taken: bool,
 }
 
 impl NewCgroup {
     /// Lets the group stay.
     pub(crate) fn keep(self) -> Cgroup {
-        let Self { cgroup, mut undo } = self;
+        let Self { cgroup, mut undo, .. } = self;
         undo.parents.clear();
         undo.leaf = None;
         cgroup
+    }
+
+    /// Whether it was there before. It then also stays if nothing comes of the container.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.is_taken
     }
 }
 
@@ -50,8 +57,9 @@ impl Deref for NewCgroup {
 }
 
 impl Hierarchy {
-    /// Makes the group `path`, which must not be there yet, and the groups above it that are not;
-    /// then sets the early limits of `plan`.
+    /// Makes the group `path`, and the groups above it that are not there; then sets the early
+    /// limits of `plan`. One that is there already is taken if nothing is in it: whoever has made
+    /// it wants the container there (config-linux.md, "Cgroups Path").
     pub(crate) fn create(&self, path: &str, plan: &CgroupPlan) -> Result<NewCgroup> {
         let names = Names::parse(path)?;
         for _ in 0..RACES {
@@ -63,6 +71,20 @@ impl Hierarchy {
         }
         let path = &names.path;
         Err(Error::Timeout(format!("cgroup {path}: a group above it was removed again and again")))
+    }
+
+    /// The group `path`, which systemd has made for us. If it is not kept its processes are killed,
+    /// which ends it.
+    pub(super) fn adopt(&self, path: &str) -> Result<NewCgroup> {
+        let names = Names::parse(path)?;
+        let doing = || format!("cgroup {path}");
+        let parent = relative(names.above.last().map_or("", |(path, _)| path));
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let parent = file::open_beneath(self.root.as_fd(), &parent, flags).doing(doing)?;
+        let cgroup = Cgroup::open(parent, &names).doing(doing)?;
+        let leaf = Some((names.path, cgroup.id()));
+        let undo = Undo { hierarchy: self.clone(), parents: Vec::new(), empty: None, leaf };
+        Ok(NewCgroup { cgroup, undo, is_taken: false })
     }
 
     /// Hands the controllers that `plan` needs down to the group `path`, which exists.
@@ -102,25 +124,26 @@ impl Hierarchy {
         }
         above.enable(plan)?;
         let making = || format!("making cgroup {}", names.path);
-        match file::mkdirat(above.fd.as_fd(), &names.name, 0o755) {
-            Err(error) if error.errno() == Errno::EEXIST => {
-                let message = format!("cgroup {} exists already", names.path);
-                return Err(Failure::Final(Error::AlreadyExists(message)));
-            }
-            made => made.map_err(|error| Failure::of(error, making))?,
-        }
-        undo.empty = Some(names.path.clone());
+        let is_taken = match file::mkdirat(above.fd.as_fd(), &names.name, 0o755) {
+            Err(error) if error.errno() == Errno::EEXIST => true,
+            made => made.map(|()| false).map_err(|error| Failure::of(error, making))?,
+        };
+        undo.empty = (!is_taken).then(|| names.path.clone());
         let Above { fd, path: parent } = above;
         let cgroup = Cgroup::open(fd, names).map_err(|error| Failure::of(error, making))?;
         undo.empty = None;
-        undo.leaf = Some((names.path.clone(), cgroup.id()));
+        if is_taken {
+            make_sure_it_is_unused(&cgroup)?;
+        } else {
+            undo.leaf = Some((names.path.clone(), cgroup.id()));
+        }
         make_sure_of_the_domain(&cgroup, &parent)?;
         if cgroup.is_frozen()? {
             let message = "container's cgroup unexpectedly frozen: a group above it is";
             return Err(Failure::Final(Error::WrongState(cgroup.doing(message))));
         }
         cgroup.write_all(&plan.early)?;
-        Ok(NewCgroup { cgroup, undo })
+        Ok(NewCgroup { cgroup, undo, is_taken })
     }
 }
 
@@ -215,27 +238,26 @@ impl Above {
         wanted: &[&str],
         needed: &[&Controller],
     ) -> std::result::Result<(), Failure> {
-        let enabled = self.write_control(wanted);
-        let Some(first) = needed.first() else {
-            // Nobody depends on them.
-            return Ok(());
-        };
-        let error = match enabled {
-            Ok(()) => return Ok(()),
-            // A process has come in just now.
-            Err(error) if error.errno() == Errno::EBUSY => {
+        match (self.write_control(wanted), needed.first()) {
+            (Ok(()), _) => return Ok(()),
+            // A process has come in just now: none of them can be had.
+            (Err(error), None) if error.errno() == Errno::EBUSY => return Ok(()),
+            (Err(error), Some(first)) if error.errno() == Errno::EBUSY => {
                 return Err(Failure::Final(self.busy(first)));
             }
-            Err(error) => error,
-        };
-        // One that nobody needs may be what is refused.
-        let names: Vec<_> = needed.iter().map(|needed| needed.name).collect();
-        if names != wanted && self.write_control(&names).is_ok() {
-            return Ok(());
+            (Err(_), _) => {}
         }
-        let doing =
-            || format!("{}: enabling {} in {}", first.field, names.join(", "), self.shown());
-        Err(Failure::of(error, doing))
+        // All or nothing is what one write is, and one that nobody needs may be what is refused.
+        for name in wanted {
+            let enabled = self.write_control(&[name]);
+            if let (Err(error), Some(needed)) =
+                (enabled, needed.iter().find(|needed| needed.name == *name))
+            {
+                let doing = || format!("{}: enabling {name} in {}", needed.field, self.shown());
+                return Err(Failure::of(error, doing));
+            }
+        }
+        Ok(())
     }
 
     fn write_control(&self, names: &[&str]) -> sys::Result<()> {
@@ -281,6 +303,19 @@ impl Above {
             format!("cgroup {}", self.path)
         }
     }
+}
+
+/// In the words of runc, which its callers know.
+fn make_sure_it_is_unused(cgroup: &Cgroup) -> Result<()> {
+    let found = match cgroup.processes()?.len() {
+        0 => {
+            let below = children(cgroup.fd()).doing(|| cgroup.doing("looking for groups in it"))?;
+            below.first().map(|child| format!("group {child:?} found"))
+        }
+        processes => Some(format!("{processes} process(es) found")),
+    };
+    let message = |found| cgroup.doing(&format!("container's cgroup is not empty: {found}"));
+    found.map_or(Ok(()), |found| Err(Error::AlreadyExists(message(found))))
 }
 
 /// A process cannot live in a group below a threaded one, nor be killed with it.

@@ -5,15 +5,19 @@
 //! leaves that alone.
 
 mod create;
+mod delegate;
 mod devices;
 mod events;
 mod group;
 mod members;
 mod remove;
+pub(crate) mod systemd;
 mod tree;
 mod update;
 
 use crate::error::{Doing, Error, Result};
+use crate::plan::cgroup::CgroupPlan;
+use crate::plan::cgroup::place::DEFAULT_PARENT;
 use crate::sys::file::{self, OFlag};
 use crate::sys::{self, Errno};
 use std::ffi::{CStr, CString};
@@ -22,12 +26,9 @@ use std::rc::Rc;
 
 pub(crate) use create::NewCgroup;
 pub(crate) use events::Alarm;
+use events::{Events, State};
 pub(crate) use group::Cgroup;
 pub(crate) use members::Members;
-
-/// The group above a container's that does not say where it wants to be. It comes and goes with the
-/// groups in it.
-pub(crate) const DEFAULT_PARENT: &str = "/peapod";
 
 /// Where the cgroup v2 hierarchy is: alone, or beside hierarchies of cgroup v1 ("hybrid").
 const MOUNT_POINTS: [&CStr; 2] = [c"/sys/fs/cgroup", c"/sys/fs/cgroup/unified"];
@@ -77,6 +78,17 @@ impl Hierarchy {
             Err(error) if is_gone(&error) => Ok(None),
             opened => Ok(Some(opened.doing(doing)?).filter(|cgroup| cgroup.id() == id)),
         }
+    }
+
+    /// Whether there is a process in the group of that path, ours or not; in none that is gone.
+    fn is_populated(&self, path: &str) -> Result<bool> {
+        let doing = || format!("cgroup {path}: reading cgroup.events");
+        let events = match self.open_path(path) {
+            Err(error) if is_gone(&error) => return Ok(false),
+            dir => Events::open(dir.doing(doing)?.as_fd()).doing(doing)?,
+        };
+        let state = events.map_or(Ok(State::default()), |events| events.read()).doing(doing)?;
+        Ok(state.populated)
     }
 
     /// The directory of any group, ours or not.

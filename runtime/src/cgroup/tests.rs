@@ -136,12 +136,24 @@ fn groups_that_others_are_in_stay() {
 }
 
 #[test]
-fn a_group_that_exists_is_refused() {
+fn a_group_that_exists_is_taken_if_nothing_is_in_it() {
     let Some(place) = Place::new() else { return };
     let kept = place.make("a");
-    let error = place.try_make("a").unwrap_err();
-    assert_eq!(error.to_string(), format!("cgroup {} exists already", kept.path()));
+    let taken = place.try_make("a").unwrap();
+    assert!(taken.is_taken() && taken.id() == kept.id());
+    // Somebody else has made it.
+    drop(taken);
     assert!(place.exists(kept.path()));
+    let message = |found| {
+        let what = "container's cgroup is not empty";
+        format!("cgroup {}: {what}: {found}", kept.path())
+    };
+    let below = place.make("a/below");
+    let error = place.try_make("a").unwrap_err();
+    assert_eq!(error.to_string(), message("group \"below\" found"));
+    let _sleeper = Sleeper::in_group(&below);
+    let error = place.try_make("a").unwrap_err();
+    assert_eq!(error.to_string(), message("1 process(es) found"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::warn;
 use anyhow::Result;
-use peapod::container::{Config, Create, Root, create, dry_run};
+use peapod::container::{Cgroups, Config, Create, Root, create, dry_run};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn request(&self) -> Create<'_> {
+    pub(super) fn request(&self, cgroups: Cgroups) -> Create<'_> {
         Create {
             id: &self.id,
             bundle: &self.bundle,
@@ -77,13 +77,14 @@ impl Shared {
             preserve_fds: self.preserve_fds,
             no_pivot: self.no_pivot,
             no_new_keyring: self.no_new_keyring,
+            cgroups,
         }
     }
 }
 
 impl Arguments {
-    pub(super) fn run(&self, root: &Root) -> Result<()> {
-        let request = self.shared.request();
+    pub(super) fn run(&self, root: &Root, cgroups: Cgroups) -> Result<()> {
+        let request = self.shared.request(cgroups);
         if self.dry_run {
             let plan = dry_run(root, &request)?;
             return Ok(std::io::stdout().lock().write_all(plan.as_bytes())?);

@@ -142,9 +142,9 @@ impl Changed {
             user: self.user,
             groups: &self.additional_gids,
             no_new_privileges: self.no_new_privs,
-            capabilities: &self.cap,
-            selinux_label: self.process_label.as_deref(),
             apparmor_profile: self.apparmor.as_deref(),
+            selinux_label: self.process_label.as_deref(),
+            capabilities: &self.cap,
         }
     }
 }

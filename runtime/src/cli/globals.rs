@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{ArgAction, Parser, ValueEnum};
+use peapod::container::Cgroups;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
@@ -45,7 +46,7 @@ pub(super) struct Globals {
     #[arg(long)]
     pub(super) debug: bool,
 
-    /// Let systemd make cgroups: not supported yet, and refused where a cgroup would be made
+    /// Let systemd make cgroups: the same as --cgroup-manager=systemd
     #[arg(long)]
     systemd_cgroup: bool,
 
@@ -108,16 +109,21 @@ impl Globals {
         if self.rootless == Rootless::True {
             return refuse("--rootless=true");
         }
-        if !matches!(verb, "create" | "run" | "sandbox") {
+        if !matches!(verb, "create" | "run" | "restore" | "sandbox") {
             return Ok(());
         }
-        if self.systemd_cgroup {
-            return refuse("--systemd-cgroup");
-        }
         match self.cgroup_manager {
-            CgroupManager::Cgroupfs => Ok(()),
-            CgroupManager::Systemd => refuse("--cgroup-manager=systemd"),
             CgroupManager::Disabled => refuse("--cgroup-manager=disabled"),
+            CgroupManager::Cgroupfs | CgroupManager::Systemd => Ok(()),
+        }
+    }
+
+    /// Who makes the cgroup of a container. That of a sandbox is always a directory of ours.
+    pub(super) fn cgroups(&self) -> Cgroups {
+        if self.systemd_cgroup || self.cgroup_manager == CgroupManager::Systemd {
+            Cgroups::Systemd
+        } else {
+            Cgroups::Cgroupfs
         }
     }
 }

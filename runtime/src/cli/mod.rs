@@ -1,5 +1,6 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod events;
@@ -9,9 +10,11 @@ mod globals;
 mod kill;
 mod list;
 pub(crate) mod log;
+mod mounts;
 mod output;
 mod pause;
 mod ps;
+mod restore;
 mod resume;
 mod run;
 mod sandbox;
@@ -55,10 +58,10 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 18] = [
-    verb!(create),
+const VERBS: [Verb; 21] = [
+    verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
-    verb!(run),
+    verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(exec),
     verb!(state),
     verb!(kill),
@@ -70,7 +73,10 @@ const VERBS: [Verb; 18] = [
     verb!(resume),
     verb!(update),
     verb!(events),
+    verb!(checkpoint),
+    verb!(restore, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(wait),
+    verb!(mounts),
     verb!(sandbox),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),

@@ -3,7 +3,7 @@
 use super::create::Shared;
 use super::{Failed, warn};
 use anyhow::Result;
-use peapod::container::{Detach, Root, Run, exit_code_of, run};
+use peapod::container::{Cgroups, Detach, Root, Run, exit_code_of, run};
 
 /// Run a container from a bundle, wait for its end, and delete it
 #[derive(Debug, clap::Args)]
@@ -25,9 +25,9 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn run(&self, root: &Root) -> Result<u8, Failed> {
+    pub(super) fn run(&self, root: &Root, cgroups: Cgroups) -> Result<u8, Failed> {
         let request = Run {
-            create: self.shared.request(),
+            create: self.shared.request(cgroups),
             detach: if self.detach { Detach::Yes } else { Detach::No },
             keep: self.keep,
             no_subreaper: self.no_subreaper,

@@ -6,18 +6,19 @@ use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::pidfd_socket::{Kind, PidfdSocket};
+use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
-use super::state::{OwnCgroup, Phase, State, Status};
-use super::{Root, descriptors, filter, gate, grant, hooks, pidfile};
-use crate::cgroup::{DEFAULT_PARENT, Hierarchy, NewCgroup};
+use super::state::{Phase, State, Status};
+use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, notify, pidfile};
+use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
-use crate::plan::{CgroupPlan, Facts, Hooks, Options, Plan, Switch};
+use crate::plan::cgroup::place::{Birthplace, Cgroups};
+use crate::plan::{Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
-use oci_spec::runtime::Spec;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// What `create` is asked for.
@@ -43,6 +44,8 @@ pub struct Create<'a> {
     pub no_pivot: bool,
     /// Whether it keeps the session keyring of the caller.
     pub no_new_keyring: bool,
+    /// Who makes its cgroup, if that is not the sandbox's.
+    pub cgroups: Cgroups,
 }
 
 /// Creates a container, which then waits for [`start`](super::start()). Answers with what it
@@ -84,27 +87,34 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     let options = request.options(sandbox.as_ref())?;
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
     let console = Console::open(&plan, request.console_socket, detach)?;
+    netdevices::check(&plan)?;
     let sources = Sources::open(&plan, None)?;
     if let Some(sandbox) = &sandbox {
         // What was opened by the number of pause is its own: it has lived all the time.
         sandbox.make_sure_pause_lives()?;
     }
-    let cgroup = cgroup_path(&spec, request.id, sandbox.as_ref());
+    let birthplace = match &sandbox {
+        // In a pod it is the pod's: its limits hold for all.
+        Some(sandbox) => Birthplace::Group(format!("{}/{}", sandbox.cgroup(), request.id)),
+        None => Birthplace::of_container(&spec, request.id, request.cgroups)?,
+    };
     let hooks = Hooks::to_keep(&spec)?;
     let mut state = State::of_container(request.id, request.sandbox, &bundle, &spec)?;
     state.no_new_keyring = request.no_new_keyring;
     state.has_hooks = hooks.is_some();
     state.has_config = text.is_some();
+    state.common = plan.common.clone();
+    state.is_notified = plan.mounts.iter().any(|mount| mount.source == Source::Notify);
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
+        receiver: Receiver::open(&state.annotations)?,
         state,
         hooks,
         config: text,
         plan: &plan,
         sources,
-        cgroup: cgroup.clone(),
-        leaf: cgroup,
+        birthplace,
         pid_file: request.pid_file,
         console,
         pidfd_socket: PidfdSocket::open(request.pidfd_socket)?,
@@ -120,6 +130,7 @@ impl Create<'_> {
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
+            is_notified: notify::host().is_some(),
             descriptors: descriptors::kept(self.preserve_fds)?,
         })
     }
@@ -135,15 +146,15 @@ pub(crate) struct Prepared<'a> {
     pub(crate) config: Option<Vec<u8>>,
     pub(crate) plan: &'a Plan,
     pub(crate) sources: Sources,
-    /// The cgroup that is the container's own, with all below it.
-    pub(crate) cgroup: String,
-    /// The group that its first process is born in: the same, or one below.
-    pub(crate) leaf: String,
+    /// The cgroup that its first process is born in.
+    pub(crate) birthplace: Birthplace,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
     pub(crate) pidfd_socket: Option<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
+    /// Whoever is sent a pidfd of its first process.
+    pub(crate) receiver: Option<Receiver>,
     pub(crate) start: Start<'a>,
 }
 
@@ -172,42 +183,39 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
+    prepared.state.scope = prepared.birthplace.unit();
     prepared.state.save(entry)?;
     filter::save(entry, plan)?;
     prepared.config.as_deref().map_or(Ok(()), |text| entry.write_config(text))?;
     let poststop = Poststop::keep(entry, &prepared.state, prepared.hooks.as_deref())?;
     prepared.sources.hook_states = hooks::states_for_init(plan, &prepared.state)?;
-    let mut own = OwnCgroup { path: prepared.cgroup.clone(), id: None };
-    own.save(entry)?;
-    let hierarchy = Hierarchy::open()?;
-    let has_leaf = own.path != prepared.leaf;
-    let none = CgroupPlan::default();
-    let cgroup = hierarchy.create(&own.path, if has_leaf { &none } else { &plan.cgroup })?;
-    own.id = Some(cgroup.id());
-    own.save(entry)?;
-    let leaf = has_leaf.then(|| hierarchy.create(&prepared.leaf, &plan.cgroup)).transpose()?;
-    let birthplace = leaf.as_ref().unwrap_or(&cgroup);
-    if let Some(rules) = &plan.cgroup.devices {
-        birthplace.confine(rules, reserved.root())?;
+    if prepared.state.is_notified {
+        prepared.sources.open_notify(plan, notify::make_directory(entry)?.as_fd())?;
     }
-    prepared.sources.open_cgroup(plan, birthplace.fd())?;
+    let mut made = prepared.birthplace.make(&reserved, plan)?;
+    if let Some(rules) = &plan.cgroup.devices {
+        made.leaf().confine(rules, reserved.root())?;
+    }
+    plan.cgroup.owner.map_or(Ok(()), |owner| made.leaf().delegate(owner))?;
+    prepared.sources.open_cgroup(plan, made.leaf().fd())?;
 
     let gate = match prepared.start {
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
-    let spawned = spawn(plan, &prepared.sources, birthplace.fd(), gate.as_ref())?;
+    let spawned = spawn(plan, &prepared.sources, made.leaf().fd(), gate.as_ref())?;
+    made.has_process();
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)
-        .and_then(|pid| settle(pid, &mut prepared, birthplace, entry))
+        .and_then(|pid| settle(pid, &mut prepared, made.leaf(), entry))
         .and_then(|()| match spawned.take_terminal() {
             Some(terminal) => prepared.console.give(plan, terminal),
             None => Ok(None),
         })
-        .map_err(|error| grant::blame_memory(error, birthplace))?;
-    spawned.release().map_err(|error| grant::blame_memory(error, birthplace))?;
+        .map_err(|error| grant::blame_memory(error, made.leaf()))?;
+    spawned.release().map_err(|error| grant::blame_memory(error, made.leaf()))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
         spawned.wait_for_program(plan, ready)?;
@@ -215,9 +223,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         prepared.state.save(entry)?;
     }
     let child = spawned.keep()?;
-    // From here on it exists, and is `delete`'s to remove.
-    let _group = leaf.map(NewCgroup::keep);
-    let _group = cgroup.keep();
+    made.keep();
     poststop.disarm();
     reserved.keep();
     Ok(Up { child, terminal })
@@ -229,8 +235,10 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;
+    grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
-    cgroup.write_all(&plan.cgroup.late)?;
+    prepared.birthplace.limit_late(cgroup, plan)?;
+    prepared.receiver.as_ref().map_or(Ok(()), |receiver| receiver.send(pid))?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
     if let Some(socket) = &prepared.pidfd_socket {
@@ -242,21 +250,7 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     }
 }
 
-/// config-linux.md, "Cgroups Path": absolute from the top of the hierarchy, relative below a group
-/// of ours. In a pod it is the pod's: its limits hold for all.
-fn cgroup_path(spec: &Spec, id: &str, sandbox: Option<&Membership<'_>>) -> String {
-    if let Some(sandbox) = sandbox {
-        return format!("{}/{id}", sandbox.cgroup());
-    }
-    let asked = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
-    match asked.map(|path| path.to_string_lossy()).filter(|path| !path.is_empty()) {
-        Some(path) if path.starts_with('/') => path.into_owned(),
-        Some(path) => format!("{DEFAULT_PARENT}/{path}"),
-        None => format!("{DEFAULT_PARENT}/{id}"),
-    }
-}
-
-fn absolute(bundle: &Path) -> Result<PathBuf> {
+pub(super) fn absolute(bundle: &Path) -> Result<PathBuf> {
     std::path::absolute(bundle)
         .map_err(|error| Error::invalid("--bundle", bundle.display(), error.to_string()))
 }

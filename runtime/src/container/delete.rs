@@ -3,7 +3,7 @@
 use super::hooks;
 use super::root::{Locked, Root};
 use super::state::{OwnCgroup, State, Status, own_cgroup};
-use crate::cgroup::{Cgroup, Hierarchy};
+use crate::cgroup::{Cgroup, Hierarchy, systemd};
 use crate::error::{Error, Result};
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,13 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
         (state, Force::Yes) => state.unwrap_or_else(|_| State::unknown(id)),
     };
     remove_what_it_holds(&locked)?;
-    let warnings = hooks::poststop(&locked.entry, &state);
+    let mut warnings = Vec::new();
+    if let Some(unit) = &state.scope {
+        // It has no process any more, so systemd ends it, if not at once.
+        let forgotten = systemd::forget(&Hierarchy::open()?, unit);
+        warnings.extend(forgotten.err().map(|error| error.to_string()));
+    }
+    warnings.extend(hooks::poststop(&locked.entry, &state));
     root.remove(locked)?;
     Ok(warnings)
 }

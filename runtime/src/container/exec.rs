@@ -70,7 +70,7 @@ pub enum Program<'a> {
 pub fn exec(root: &Root, request: &Exec<'_>) -> Result<(u8, Vec<String>)> {
     let Added { child, terminal, signals, warnings } = exec_for(root, request)?;
     let code = match signals {
-        Some(signals) => foreground::wait(&child, &signals, terminal)?,
+        Some(signals) => foreground::wait(&child, &signals, terminal, None)?,
         None => 0,
     };
     Ok((code, warnings))
@@ -115,12 +115,14 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<Added> {
     target.make_sure_it_lives()?;
 
     let interrupt = Interrupt::catch()?;
+    grant::initial_processors(&plan)?;
     let mut spawned = birth(&plan, &sources, target, request.cgroup)?.with_agent(agent);
     drop(sources);
     let pid = spawned.wait_until_ready(&plan, None, &interrupt)?;
     grant::limits(&plan, pid)?;
     grant::oom_score(&plan, pid)?;
     pidfd_socket.map_or(Ok(()), |socket| socket.send(Kind::Added, pid))?;
+    grant::schedule(&plan, pid)?;
     let terminal = match spawned.take_terminal() {
         Some(terminal) => console.give(&plan, terminal)?,
         None => None,

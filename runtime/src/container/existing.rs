@@ -5,6 +5,7 @@ use super::state::{Phase, State, own_cgroup};
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Doing, Error, Result};
 use crate::plan::Existing;
+use crate::spec::annotations::KEEP_ORIGINAL_GROUPS;
 use crate::sys::file::{self, OFlag};
 use crate::sys::process::{self, CloneFlags};
 use crate::sys::{self, Errno, descriptor};
@@ -60,6 +61,12 @@ impl Target {
             pid: self.pid,
             namespaces: CloneFlags::from_bits_retain(self.state.namespaces),
             keyring_of: (!self.state.no_new_keyring).then(|| self.state.id.clone()),
+            keeps_groups: self
+                .state
+                .annotations
+                .get(KEEP_ORIGINAL_GROUPS)
+                .is_some_and(|value| value == "1"),
+            common: self.state.common.clone(),
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Isolation => "linux.namespaces[cgroup] and [mount]".to_owned(),
         Step::Keyring => "the session keyring".to_owned(),
         Step::Loopback => "bringing up the interface lo".to_owned(),
+        Step::NetDevices => "waiting for linux.netDevices".to_owned(),
         Step::Names => "hostname or domainname".to_owned(),
         Step::Root => "the root file system".to_owned(),
         Step::Mounts => named("mounts", plan.mounts.get(item).map(|mount| &mount.target)),
@@ -37,6 +38,10 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Sysctls => listed("linux.sysctl", plan.sysctls.get(item).map(|(path, _)| path)),
         Step::ReadonlyPaths => listed("linux.readonlyPaths", plan.readonly_paths.get(item)),
         Step::MaskedPaths => listed("linux.maskedPaths", plan.masked_paths.get(item)),
+        Step::Propagation => "linux.rootfsPropagation".to_owned(),
+        Step::Labels => labels(plan),
+        Step::MemoryPolicy => "linux.memoryPolicy".to_owned(),
+        Step::Personality => "linux.personality".to_owned(),
         Step::Listening => "LISTEN_PID".to_owned(),
         Step::Session => "starting a session".to_owned(),
         Step::Cwd => format!("process.cwd: {:?}", plan.process.cwd.path),
@@ -51,6 +56,15 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
         Step::Exec => format!("exec {:?}", program(plan)),
     };
     Error::Init { step, source: Some(failure.error) }
+}
+
+fn labels(plan: &Plan) -> String {
+    let labels = &plan.process.labels;
+    let apparmor = ("process.apparmorProfile", &labels.apparmor);
+    let asked = [apparmor, ("process.selinuxLabel", &labels.selinux)];
+    let asked = asked.iter().filter_map(|(field, label)| Some((field, label.as_ref()?)));
+    let shown = asked.map(|(field, label)| format!("{field}: {label:?}"));
+    shown.collect::<Vec<_>>().join(" and ")
 }
 
 fn named(field: &str, target: Option<&Target>) -> String {

@@ -2,6 +2,7 @@
 //! and what goes in and out of its terminal.
 
 use super::console::{self, Detach};
+use super::notify::{Notify, Said};
 use crate::error::{Doing, Result};
 use crate::sys::poll::{self, Interest};
 use crate::sys::process::{self, Child};
@@ -31,11 +32,17 @@ pub(super) fn signals(detach: Detach) -> Result<Option<Signals>> {
 }
 
 /// Waits until `child` has ended; answers with its exit code, or 128 and the signal that ended it.
-pub(super) fn wait(child: &Child, signals: &Signals, terminal: Option<OwnedFd>) -> Result<u8> {
+pub(super) fn wait(
+    child: &Child,
+    signals: &Signals,
+    terminal: Option<OwnedFd>,
+    mut notify: Option<Notify>,
+) -> Result<u8> {
     let doing = || "waiting for the program".to_owned();
     let mut relay = terminal.map(Relay::new).transpose().doing(|| "the terminal".to_owned())?;
     loop {
         let mut watched = vec![(child.as_fd(), Interest::Read), (signals.as_fd(), Interest::Read)];
+        watched.extend(notify.iter().map(|notify| (notify.as_fd(), Interest::Read)));
         watched.extend(relay.iter().flat_map(Relay::interests));
         let ready = poll::ready(&watched).doing(doing)?;
         if ready[0] {
@@ -43,6 +50,13 @@ pub(super) fn wait(child: &Child, signals: &Signals, terminal: Option<OwnedFd>) 
         }
         if ready[1] {
             pass_on(signals, child, relay.as_ref()).doing(doing)?;
+        }
+        if let Some(container) = &notify
+            && ready[2]
+            && !matches!(container.turn(), Ok(Said::Other))
+        {
+            // It is said once; and if it cannot be said, the container runs all the same.
+            notify = None;
         }
         if let Some(relay) = &mut relay {
             relay.turn();

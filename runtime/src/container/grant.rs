@@ -3,12 +3,41 @@
 
 use crate::cgroup::NewCgroup;
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Executable, Plan};
+use crate::plan::{Executable, Plan, Schedule};
 use crate::sys::file::{self, OFlag};
 use crate::sys::identity::{self, Limit};
+use crate::sys::schedule::{self, Bits};
 use crate::sys::{self, Errno};
 use std::ffi::CString;
 use std::os::fd::AsFd;
+
+/// Sets when and where init runs, and with it what it will execute. By this process, since a user
+/// namespace takes the privilege from init that some of it needs.
+pub(super) fn schedule(plan: &Plan, pid: i32) -> Result<()> {
+    let Schedule { scheduler, io_priority, processors } = &plan.process.schedule;
+    match schedule::sched_setaffinity(pid, &processors.last) {
+        // Nobody has asked for it.
+        Err(error) if is_denied(&error) && processors.last == Bits::ALL => {}
+        set => set.doing(|| "process.execCPUAffinity.final".to_owned())?,
+    }
+    if let Some(attributes) = scheduler {
+        let doing = || "process.scheduler".to_owned();
+        schedule::sched_setattr(pid, attributes).doing(doing)?;
+    }
+    if let Some(priority) = io_priority {
+        let doing = || "process.ioPriority".to_owned();
+        schedule::ioprio_set(pid, *priority).doing(doing)?;
+    }
+    Ok(())
+}
+
+/// Lets this process, and so what it clones, run where the process is to begin that is added to a
+/// container.
+pub(super) fn initial_processors(plan: &Plan) -> Result<()> {
+    let Some(initial) = &plan.process.schedule.processors.initial else { return Ok(()) };
+    let doing = || "process.execCPUAffinity.initial".to_owned();
+    schedule::sched_setaffinity(0, initial).doing(doing)
+}
 
 /// Raises the limits that init has inherited from this process where the plan has them higher; init
 /// itself lowers them, last of all.

@@ -10,7 +10,7 @@ use crate::plan::{Hooks, Plan};
 use crate::spec::OCI_VERSION;
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use crate::sys::program::{self, Ended, How, Program};
+use crate::sys::program::{self, Ended, How, Output, Program};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -69,7 +69,8 @@ impl OfCreate<'_> {
     /// `pid` is the first process, which has its namespaces and its mounts, and waits.
     pub(super) fn run(&self, pid: i32, interrupt: &Interrupt) -> Result<()> {
         let input = seen(self.state, Status::Creating, Some(pid))?;
-        let hooks = Run { bundle: &self.state.bundle, input: &input, interrupt: Some(interrupt) };
+        let (bundle, output) = (&self.state.bundle, &self.hooks.output);
+        let hooks = Run { bundle, input: &input, interrupt: Some(interrupt), output };
         hooks.all("prestart", &self.hooks.prestart)?;
         hooks.all("createRuntime", &self.hooks.create_runtime)
     }
@@ -80,6 +81,7 @@ struct Run<'a> {
     bundle: &'a Path,
     input: &'a [u8],
     interrupt: Option<&'a Interrupt>,
+    output: &'a Output,
 }
 
 impl Run<'_> {
@@ -93,7 +95,8 @@ impl Run<'_> {
         let stdin = program::input(&[self.input]).doing(doing)?;
         let cwd = self.directory().doing(doing)?;
         let abandon = self.interrupt.map(AsFd::as_fd);
-        let ended = program::run(hook, stdin.as_fd(), Some(cwd.as_fd()), abandon).doing(doing)?;
+        let cwd = Some(cwd.as_fd());
+        let ended = program::run(hook, stdin.as_fd(), cwd, abandon, self.output).doing(doing)?;
         outcome(doing, &ended)
     }
 
@@ -141,7 +144,7 @@ pub(super) fn kept(entry: &Entry, state: &State) -> Result<Option<Hooks>> {
     match entry.read_hooks() {
         // A creator that was killed before it came so far has run none of them.
         Err(Error::Kernel { source, .. }) if source.errno() == Errno::ENOENT => Ok(None),
-        read => Hooks::kept(&read?).map(Some),
+        read => Hooks::kept(&read?, &state.annotations).map(Some),
     }
 }
 
@@ -149,7 +152,8 @@ pub(super) fn kept(entry: &Entry, state: &State) -> Result<Option<Hooks>> {
 pub(super) fn poststart(hooks: &Hooks, state: &State) -> Result<()> {
     let pid = state.init.as_ref().map(|init| init.pid);
     let input = seen(state, Status::Running, pid)?;
-    Run { bundle: &state.bundle, input: &input, interrupt: None }.all("poststart", &hooks.poststart)
+    let run = Run { bundle: &state.bundle, input: &input, interrupt: None, output: &hooks.output };
+    run.all("poststart", &hooks.poststart)
 }
 
 /// Runs the hooks that follow the end of a container, all of them, whatever becomes of the others.
@@ -161,7 +165,8 @@ pub(super) fn poststop(entry: &Entry, state: &State) -> Vec<String> {
     let run = || -> Result<Vec<String>> {
         let Some(hooks) = kept(entry, state)? else { return Ok(Vec::new()) };
         let input = seen(state, Status::Stopped, None)?;
-        let run = Run { bundle: &state.bundle, input: &input, interrupt: None };
+        let output = &hooks.output;
+        let run = Run { bundle: &state.bundle, input: &input, interrupt: None, output };
         let each = hooks.poststop.iter().enumerate();
         let failed = each.filter_map(|(at, hook)| run.one("poststop", at, hook).err());
         Ok(failed.map(|error| in_full(&error)).collect())

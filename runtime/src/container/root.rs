@@ -6,6 +6,7 @@
 //! `<root>/<id>/cgroup` are written before the first kernel object of the container exists, and
 //! always as a whole.
 
+use super::notify;
 use crate::error::{Doing, Error, Result};
 use crate::sys::file::{self, Lock, OFlag};
 use crate::sys::{Errno, poll};
@@ -81,6 +82,10 @@ impl Root {
         }
         if stat.st_mode & 0o022 != 0 {
             return Err(invalid("others than its owner may write there"));
+        }
+        // Such are the directories that the kernel keeps: a process would be a container there.
+        if stat.st_mode & 0o200 == 0 {
+            return Err(invalid("nothing may be written there"));
         }
         Ok(Self { path: path.to_owned(), dir })
     }
@@ -173,7 +178,9 @@ impl Root {
         // The state goes last but one: until then whoever comes after a crash knows
         // what to clean up.
         for (name, _) in file::names(entry.dir.as_fd()).doing(doing)? {
-            if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
+            if name.as_c_str() == notify::DIRECTORY {
+                notify::remove(entry.dir.as_fd()).doing(doing)?;
+            } else if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
                 ignore_missing(file::unlinkat(entry.dir.as_fd(), &name)).doing(doing)?;
             }
         }
@@ -305,6 +312,16 @@ impl Reserved<'_> {
         self.root.as_fd()
     }
 
+    /// The ids of all containers and sandboxes, this one's too.
+    pub(crate) fn others(&self) -> Result<Vec<String>> {
+        self.root.ids()
+    }
+
+    /// Another container.
+    pub(crate) fn other(&self, id: &str) -> Result<Entry> {
+        self.root.open_entry(id)
+    }
+
     /// Lets the container stay.
     pub(crate) fn keep(mut self) {
         self.locked = None;
@@ -348,7 +365,7 @@ fn take_lock(entry: &Entry, deadline: Instant) -> Result<Lock> {
     }
 }
 
-fn ignore_missing(result: crate::sys::Result<()>) -> crate::sys::Result<()> {
+pub(super) fn ignore_missing(result: crate::sys::Result<()>) -> crate::sys::Result<()> {
     match result {
         Err(error) if error.errno() == Errno::ENOENT => Ok(()),
         other => other,

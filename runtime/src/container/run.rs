@@ -5,8 +5,9 @@ use super::create::{Create, Created, Up, create_for};
 use super::delete::{Force, delete};
 use super::foreground;
 use super::interrupt::Interrupt;
+use super::notify::Notify;
 use super::root::Root;
-use super::start::start;
+use super::start::begin;
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::process::{self, Child};
@@ -35,6 +36,8 @@ pub struct Running<'a> {
     terminal: Option<OwnedFd>,
     /// `None` if its end is not waited for.
     signals: Option<Signals>,
+    /// Where it tells that it is ready.
+    notify: Option<Notify>,
     removal: Removal<'a>,
 }
 
@@ -57,14 +60,32 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     interrupt.end(signals.as_mut());
-    start(root, id)?;
+    let mut notify = begin(root, id)?;
+    if request.detach == Detach::Yes
+        && let Some(notify) = notify.take()
+    {
+        notify.wait()?;
+    }
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;
     }
-    Ok(Running { warnings, terminal, signals, removal })
+    Ok(Running { warnings, terminal, signals, notify, removal })
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
+    /// A container that was brought back, with its terminal and what reaches this process.
+    pub(super) fn of(
+        (root, id): (&'a Root, &'a str),
+        child: Child,
+        terminal: Option<OwnedFd>,
+        signals: Option<Signals>,
+        warnings: Vec<String>,
+    ) -> Self {
+        let id = signals.is_some().then_some(id);
+        let removal = Removal { root, id, child };
+        Self { warnings, terminal, signals, notify: None, removal }
+    }
+
     /// Waits for the end of its first process and removes the container; answers with the exit
     /// code, 128 and the signal if one has ended it, 0 if it is not waited for; and with what hooks
     /// complain of.
@@ -73,9 +94,9 @@ impl Running<'_> {
     ///
     /// [`Error::Timeout`] if processes are left that cannot be ended.
     pub fn wait(self) -> Result<(u8, Vec<String>)> {
-        let Self { terminal, signals, mut removal, .. } = self;
+        let Self { terminal, signals, mut removal, notify, .. } = self;
         let Some(signals) = signals else { return Ok((0, Vec::new())) };
-        let code = foreground::wait(&removal.child, &signals, terminal)?;
+        let code = foreground::wait(&removal.child, &signals, terminal, notify)?;
         let complaints = removal.now()?;
         foreground::reap(&signals)?;
         Ok((code, complaints))

@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::explain::explain;
 use super::hooks::{self, OfCreate};
 use super::interrupt::Interrupt;
+use super::netdevices;
 use crate::error::{Doing, Error, Result};
 use crate::init::{Init, Sources, write_maps};
 use crate::link::{Failure, HookFailure, ToInit, ToParent};
@@ -115,6 +116,11 @@ impl Spawned {
                 }
                 Some((ToParent::Terminal(number), pid)) => {
                     self.terminal = Some(self.take(pid, number)?);
+                    self.go_on()?;
+                }
+                Some((ToParent::NetDevices, pid)) => {
+                    self.adopt(pid)?;
+                    netdevices::move_all(plan, pid)?;
                     self.go_on()?;
                 }
                 Some((ToParent::Hooks, pid)) => {
@@ -312,6 +318,7 @@ pub(super) fn last_word(link: BorrowedFd<'_>, name: &str) -> Result<LastWord> {
                 ToParent::MapIds
                 | ToParent::Terminal(_)
                 | ToParent::Listener(_)
+                | ToParent::NetDevices
                 | ToParent::Hooks
                 | ToParent::Sibling(_)
                 | ToParent::Ready,

@@ -3,9 +3,10 @@
 use super::gate;
 use super::identity::Identity;
 use super::root::{Entry, Root, owner};
+use super::users;
 use crate::cgroup::{Cgroup, Hierarchy};
 use crate::error::{Error, Result};
-use crate::plan::IdMaps;
+use crate::plan::{Common, IdMaps};
 use crate::spec::{self, OCI_VERSION};
 use crate::sys::Errno;
 use crate::sys::process::SIGTERM;
@@ -22,6 +23,7 @@ const FORMAT: u32 = 1;
 /// What is on disk of a container or sandbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "a record of facts, each by its own name")]
 pub struct State {
     format: u32,
     pub(crate) id: String,
@@ -43,9 +45,18 @@ pub struct State {
     /// Whether it has the session keyring of its creator.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_new_keyring: bool,
+    /// What every process of it has.
+    #[serde(default, skip_serializing_if = "Common::is_empty")]
+    pub(crate) common: Common,
+    /// Whether it finds a socket to tell of its readiness.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_notified: bool,
     /// Whether hooks of later verbs are kept beside this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_hooks: bool,
+    /// The unit of systemd's that its cgroup is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
     /// Whether its configuration is kept beside this, and not in the bundle.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) has_config: bool,
@@ -183,8 +194,11 @@ impl State {
             annotations: BTreeMap::new(),
             stop_signal: DEFAULT_STOP_SIGNAL,
             namespaces: 0,
+            is_notified: false,
+            common: Common::default(),
             no_new_keyring: false,
             has_hooks: false,
+            scope: None,
             has_config: false,
         }
     }
@@ -326,7 +340,7 @@ pub(super) fn report(entry: &Entry, state: State) -> Result<Report> {
         oci_version: OCI_VERSION,
         status,
         pid: state.init.as_ref().filter(|_| is_alive).map_or(0, |init| init.pid),
-        owner: owner(entry)?.to_string(),
+        owner: users::name_of(owner(entry)?),
         sandbox: state.sandbox().map(str::to_owned),
         oom_killed: cgroup.as_ref().map_or(Ok(0), Cgroup::oom_kills)? > 0,
         id: state.id,

@@ -2,7 +2,7 @@
 
 use super::root::Root;
 use super::state::{State, Status, own_cgroup};
-use crate::cgroup::Hierarchy;
+use crate::cgroup::{Hierarchy, systemd};
 use crate::error::{Error, Result};
 use crate::plan::CgroupPlan;
 use crate::plan::cgroup::Current;
@@ -32,8 +32,14 @@ pub fn update(root: &Root, id: &str, path: &Path, resources: &[u8]) -> Result<()
     let plan = CgroupPlan::update(&resources, &current)?;
     Hierarchy::open()?.enable(cgroup.path(), &plan)?;
     let undo = cgroup.update(&plan)?;
-    match &plan.devices {
-        Some(rules) => cgroup.confine_anew(rules, root.as_fd()).map_err(|error| undo.after(error)),
+    let confined = match &plan.devices {
+        Some(rules) => cgroup.confine_anew(rules, root.as_fd()),
         None => Ok(()),
-    }
+    };
+    // systemd last: nobody knows what it was told before.
+    let told = confined.and_then(|()| match &state.scope {
+        Some(unit) => systemd::set_limits(unit, &plan),
+        None => Ok(()),
+    });
+    told.map_err(|error| undo.after(error))
 }

@@ -5,7 +5,7 @@ use super::Init;
 use crate::link::{HookFailure, ToParent};
 use crate::sys::Result;
 use crate::sys::process::{exit_now, this_pid};
-use crate::sys::program::{self, How, Program};
+use crate::sys::program::{self, How, Output, Program};
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -32,19 +32,21 @@ pub(super) fn create_container(init: &Init<'_>) -> Result<()> {
     let state = &init.sources.hook_states.create_container;
     // The end of the parent ends the hook.
     let link = Some(init.link.as_fd());
-    run(init, &init.plan.hooks.create_container, state, (Some(init.root()), link))
+    let hooks = &init.plan.hooks;
+    run(init, (&hooks.create_container, &hooks.output), state, (Some(init.root()), link))
 }
 
 /// By the user of the container, with what that may do, in its directory: these programs are the
 /// container's own.
 pub(super) fn start_container(init: &Init<'_>) -> Result<()> {
     let state = &init.sources.hook_states.start_container;
-    run(init, &init.plan.hooks.start_container, state, (None, None))
+    // A file of the host is not for them.
+    run(init, (&init.plan.hooks.start_container, &Output::default()), state, (None, None))
 }
 
 fn run(
     init: &Init<'_>,
-    hooks: &[Program],
+    (hooks, output): (&[Program], &Output),
     state: &[u8],
     (cwd, abandon): (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>),
 ) -> Result<()> {
@@ -59,7 +61,7 @@ fn run(
     let pid = &buffer[..len];
     init.each(hooks, |number, hook| {
         let stdin = program::input(&[state, pid])?;
-        let ended = program::run(hook, stdin.as_fd(), cwd, abandon)?;
+        let ended = program::run(hook, stdin.as_fd(), cwd, abandon, output)?;
         // Children that it has left behind are this process's now, if it is PID 1.
         program::reap_orphans();
         if ended.how == How::Exited(0) {

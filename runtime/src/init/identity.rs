@@ -21,7 +21,8 @@ pub(super) fn become_root(init: &Init<'_>) -> Result<()> {
         }
         User::Joined(_) | User::Pods(_) => {}
     }
-    identity::become_user(Ids::all(0), Ids::all(0), &[])?;
+    let groups = init.plan.process.identity.groups.as_ref().map(|_| &[][..]);
+    identity::become_user(Ids::all(0), Ids::all(0), groups)?;
     // As below.
     identity::set_not_dumpable()
 }
@@ -43,7 +44,7 @@ pub(super) fn become_user(init: &Init<'_>) -> Result<()> {
     give_stdio(init)?;
     identity::limit_bounding_set(sets.bounding)?;
     identity::set_keepcaps(true)?;
-    identity::become_user(user.uid, user.gid, &user.groups)?;
+    identity::become_user(user.uid, user.gid, user.groups.as_deref())?;
     identity::set_keepcaps(false)?;
     identity::capset(sets)?;
     identity::set_ambient(sets.ambient)?;

@@ -5,6 +5,7 @@
 //! failed allocation can stop it half way. The order of the steps is the order of [`JOIN`],
 //! [`FURNISH`], [`ENTER`] and [`FINISH`]; ARCHITECTURE.md gives the reason of each edge.
 
+mod added;
 mod copy;
 mod cwd;
 mod filter;
@@ -12,6 +13,7 @@ mod gate;
 mod home;
 mod hooks;
 mod identity;
+mod labels;
 mod listening;
 mod mounts;
 mod namespaces;
@@ -19,6 +21,7 @@ mod place;
 mod procfs;
 mod protect;
 mod root;
+mod schedule;
 mod sources;
 mod terminal;
 mod user;
@@ -31,6 +34,7 @@ use crate::sys::{Error, Result, environment, namespace, process};
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+pub(crate) use added::{attach, detach, prepare};
 pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
 pub(crate) use user::write_maps;
@@ -56,13 +60,14 @@ const JOIN: [(Step, Run); 1] = [(Step::Namespaces, namespaces::join)];
 
 /// What is done outside a PID namespace that others are in: what takes time. For a process that is
 /// added to a container the plan has nothing for most of these.
-const FURNISH: [(Step, Run); 9] = [
+const FURNISH: [(Step, Run); 10] = [
     (Step::Time, namespaces::time),
     (Step::Isolation, namespaces::isolate),
     (Step::Root, root::attach),
     (Step::Ids, identity::become_root),
     (Step::Keyring, namespaces::keyring),
     (Step::Loopback, namespaces::loopback),
+    (Step::NetDevices, namespaces::devices),
     (Step::Names, namespaces::names),
     (Step::Mounts, mounts::make),
     (Step::Devices, root::devices),
@@ -70,20 +75,24 @@ const FURNISH: [(Step, Run); 9] = [
 
 /// Likewise, unless there are hooks: those are told which process it is that the container will
 /// have, so it must be that one then.
-const ENTER: [(Step, Run); 8] = [
+const ENTER: [(Step, Run); 10] = [
     (Step::Hooks, hooks::of_the_parent),
     (Step::CreateContainer, hooks::create_container),
     (Step::Pivot, root::enter),
     (Step::Terminal, terminal::open),
     (Step::Home, home::find),
     (Step::Sysctls, procfs::sysctls),
+    (Step::Labels, labels::ask),
     (Step::ReadonlyPaths, protect::readonly),
     (Step::MaskedPaths, protect::masked),
+    (Step::Propagation, root::propagate),
 ];
 
 /// What the process does that becomes the program.
-const FINISH: [(Step, Run); 12] = [
+const FINISH: [(Step, Run); 14] = [
     (Step::Listening, listening::tell_pid),
+    (Step::MemoryPolicy, schedule::memory_policy),
+    (Step::Personality, schedule::personality),
     (Step::Session, identity::session),
     (Step::Cwd, cwd::enter_as_root),
     (Step::Seccomp, filter::load_privileged),

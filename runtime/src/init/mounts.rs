@@ -2,7 +2,7 @@
 //! it without them.
 
 use super::{Init, copy, procfs, root};
-use crate::plan::{Mount, Parameter, Source};
+use crate::plan::{Link, Mount, Parameter, Source};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_RDONLY};
 use crate::sys::{Errno, Error, Result};
@@ -15,6 +15,9 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
         let bind = init.sources.mounts[number].as_ref();
         if let Source::Remount { parameters } = &planned.source {
             return remount(init, planned, parameters);
+        }
+        if let Some(link) = bind.and_then(|bind| bind.link.as_ref()) {
+            return root::copy_link(init.root(), &planned.target, link);
         }
         let made;
         let (mount, is_directory) = match (&planned.source, bind) {
@@ -31,7 +34,10 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
                 made = tmpfs(init, planned, parameters, (*has_mode, *copies_up))?;
                 (made.as_fd(), true)
             }
-            (Source::Bind { .. } | Source::Cgroup | Source::Remount { .. }, None) => {
+            (
+                Source::Bind { .. } | Source::Cgroup | Source::Notify | Source::Remount { .. },
+                None,
+            ) => {
                 return Err(Error::new("open_tree", format_args!("no source"), Errno::EBADF));
             }
         };
@@ -41,7 +47,7 @@ pub(super) fn make(init: &Init<'_>) -> Result<()> {
     })
 }
 
-fn new(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<OwnedFd> {
+pub(super) fn new(kind: &CStr, parameters: &[Parameter], attributes: u64) -> Result<OwnedFd> {
     let filesystem = Filesystem::open(kind)?;
     configure(&filesystem, parameters)?;
     filesystem.mount(attributes)
@@ -98,7 +104,7 @@ pub(super) fn configure(filesystem: &Filesystem, parameters: &[Parameter]) -> Re
 }
 
 /// A new mount was made with its attributes; a bind has those of its source, and changes them here.
-fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Result<()> {
+pub(super) fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Result<()> {
     let mut own = planned.attributes;
     if !is_bind {
         (own.set, own.clear) = (0, 0);
@@ -110,7 +116,11 @@ fn set_attributes(mount: BorrowedFd<'_>, planned: &Mount, is_bind: bool) -> Resu
     if below.is_empty() { Ok(()) } else { mount::mount_setattr(mount, Depth::Recursive, below) }
 }
 
-fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Result<OwnedFd> {
+pub(super) fn open_target(
+    root: BorrowedFd<'_>,
+    planned: &Mount,
+    is_directory: bool,
+) -> Result<OwnedFd> {
     let path = &planned.target.path;
     if planned.is_kernel_view() {
         // A link in place of /proc or /sys would put them elsewhere, and masked paths with them
@@ -125,7 +135,10 @@ fn open_target(root: BorrowedFd<'_>, planned: &Mount, is_directory: bool) -> Res
             opened => opened,
         };
     }
-    let target = root::open_target(root, &planned.target, is_directory)?;
+    let target = match planned.target_link {
+        Link::Follow | Link::Copy => root::open_target(root, &planned.target, is_directory)?,
+        Link::Stay => root::open_target_itself(root, &planned.target, is_directory)?,
+    };
     let on_procfs = file::filesystem_magic(target.as_fd())? == procfs::MAGIC;
     if on_procfs && !planned.may_cover_procfs {
         return Err(Error::new("move_mount", format_args!("{path:?} is on procfs"), Errno::EPERM));

@@ -1,6 +1,7 @@
 //! Namespaces: joining those of others, and naming one's own.
 
-use super::Init;
+use super::{Init, labels};
+use crate::link::ToParent;
 use crate::plan::{Root, Time};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::{self, Attributes, Depth, MS_SLAVE};
@@ -59,7 +60,8 @@ pub(super) fn isolate(init: &Init<'_>) -> Result<()> {
 
 /// Early: the kernel keeps what it asks for on a process's behalf there, too.
 pub(super) fn keyring(init: &Init<'_>) -> Result<()> {
-    init.plan.keyring.as_deref().map_or(Ok(()), keyring::join_session)
+    let Some(name) = init.plan.keyring.as_deref() else { return Ok(()) };
+    labels::with_key_label(init, || keyring::join_session(name))
 }
 
 /// In a new network namespace `lo` is down, and 127.0.0.1 unreachable.
@@ -68,6 +70,15 @@ pub(super) fn loopback(init: &Init<'_>) -> Result<()> {
         namespace::bring_up_loopback()?;
     }
     Ok(())
+}
+
+/// Devices of the host come from the parent: this process may not reach that any more.
+pub(super) fn devices(init: &Init<'_>) -> Result<()> {
+    if init.plan.net_devices.is_empty() {
+        return Ok(());
+    }
+    ToParent::NetDevices.send(init.link.as_fd())?;
+    init.wait_for_parent()
 }
 
 pub(super) fn names(init: &Init<'_>) -> Result<()> {

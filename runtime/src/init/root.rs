@@ -3,11 +3,15 @@
 use super::Init;
 use super::place::{self, Last};
 use crate::plan::{Device, DeviceKind, Root, Switch, Target};
+use crate::sys::directory::readlinkat;
 use crate::sys::file::{self, OFlag, SFlag};
 use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_RDONLY};
 use crate::sys::{Errno, Error, Result};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// The longest text of a link, with its NUL.
+const PATH_MAX: usize = 4096;
 
 /// Attaches the root in this mount namespace, from where `pivot_root` makes it the root. By the ids
 /// of the parent still, which may go where root of the container may not.
@@ -173,24 +177,46 @@ pub(super) fn open_target(
     }
 }
 
+/// The same, but a link at the place is the place itself.
+pub(super) fn open_target_itself(
+    root: BorrowedFd<'_>,
+    target: &Target,
+    is_directory: bool,
+) -> Result<OwnedFd> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
+    match file::open_in_root(root, &target.path, flags) {
+        Err(error) if error.errno() == Errno::ENOENT => open_target(root, target, is_directory),
+        opened => opened,
+    }
+}
+
+/// Makes a link that leads to `to`; one that does so already is as good.
+pub(super) fn copy_link(root: BorrowedFd<'_>, target: &Target, to: &CStr) -> Result<()> {
+    let (name, above) = split(target)?;
+    let parent = make_directories(root, above)?;
+    match file::symlinkat(to, parent.as_fd(), name) {
+        Err(error) if error.errno() == Errno::EEXIST => {
+            let mut text = [0; PATH_MAX];
+            let there = readlinkat(parent.as_fd(), name, &mut text);
+            if there.is_ok_and(|there| there == to) { Ok(()) } else { Err(error) }
+        }
+        made => made,
+    }
+}
+
 /// Makes the root file system the root. What was the root is unreachable afterwards.
 pub(super) fn enter(init: &Init<'_>) -> Result<()> {
     match &init.plan.root {
-        Root::Directory { place, propagation, switch, .. } => {
+        Root::Directory { place, switch, .. } => {
             file::fchdir(init.root())?;
             match switch {
-                Switch::Pivot => mount::pivot_to_cwd()?,
+                Switch::Pivot => mount::pivot_to_cwd(),
                 Switch::Cover => {
                     if place.as_c_str() != c"/" {
                         cover(init)?;
                     }
-                    enter_cwd()?;
+                    enter_cwd()
                 }
-            }
-            match propagation {
-                // Last, and only now: a shared root would have taken the host's mounts with it.
-                Some(wanted) => mount::mount_setattr(init.root(), Depth::Recursive, wanted),
-                None => Ok(()),
             }
         }
         Root::Empty { .. } => {
@@ -208,6 +234,18 @@ pub(super) fn enter(init: &Init<'_>) -> Result<()> {
 fn enter_cwd() -> Result<()> {
     file::chroot(c".")?;
     file::chdir(c"/")
+}
+
+/// Lets mounts propagate as was asked for: after the last mount of ours, which one that is
+/// unbindable would not take, and never before the root is entered, since a shared one would have
+/// taken the host's mounts with it.
+pub(super) fn propagate(init: &Init<'_>) -> Result<()> {
+    match &init.plan.root {
+        Root::Directory { propagation: Some((wanted, depth)), .. } => {
+            mount::mount_setattr(init.root(), *depth, wanted)
+        }
+        Root::Directory { .. } | Root::Empty { .. } | Root::Chroot { .. } | Root::Joined => Ok(()),
+    }
 }
 
 /// The root of this process.

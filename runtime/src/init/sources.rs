@@ -1,17 +1,22 @@
 //! What init needs from the host, opened by its parent before the clone: later it may not be
 //! reachable, and an error now leaves nothing behind.
 
-use super::HookStates;
 use super::user::{self, Sysfs};
+use super::{HookStates, labels};
 use crate::error::{Doing, Error, Result};
-use crate::plan::{Device, DeviceKind, Executable, Hooks, Namespaces, Plan, Root, Source, Switch};
+use crate::plan::{
+    Device, DeviceKind, Executable, Hooks, Link, Namespaces, Plan, Root, Source, Switch,
+};
+use crate::sys::directory;
 use crate::sys::file::{self, OFlag, SFlag};
-use crate::sys::mount::{self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_SLAVE};
+use crate::sys::mount::{
+    self, Attributes, Depth, Filesystem, MOUNT_ATTR_NODEV, MS_PRIVATE, MS_SLAVE,
+};
 use crate::sys::namespace;
 use crate::sys::process::CloneFlags;
 use crate::sys::{self, Errno};
 use procfs::process::Process;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -41,6 +46,8 @@ pub(crate) struct Sources {
     pub(super) hidden: Vec<CString>,
     /// The PID namespace that is joined, and whether procfs takes it as an option.
     pid: Option<(OwnedFd, bool)>,
+    /// The host's procfs, where the process has labels that are written there.
+    pub(super) procfs: Option<OwnedFd>,
     /// A detached mount of the host's `/dev/null`, for masked files.
     pub(super) null: Option<OwnedFd>,
     /// The program, where it is not a file inside the root.
@@ -56,6 +63,8 @@ pub(crate) struct Sources {
 pub(super) struct BindSource {
     pub(super) mount: OwnedFd,
     pub(super) is_directory: bool,
+    /// What it leads to, if it is a link of which one like it is made.
+    pub(super) link: Option<CString>,
 }
 
 impl Sources {
@@ -63,6 +72,7 @@ impl Sources {
     /// container's own cgroup.
     pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
         hooks(&plan.hooks)?;
+        let procfs = labels::open(&plan.process.labels, plan.has_mount_label)?;
         let joins = joins(&plan.namespaces)?;
         user::check(plan, &joins)?;
         let sysfs = user::must_bind_sysfs(&plan.namespaces, &joins)?;
@@ -87,6 +97,7 @@ impl Sources {
             process: None,
             hidden: hidden(&plan.root)?,
             pid: pid_namespace(&plan.namespaces)?,
+            procfs,
             null,
             program,
             store,
@@ -101,11 +112,20 @@ impl Sources {
 
     /// Gives the mounts of the container's own cgroup their source, now that it exists.
     pub(crate) fn open_cgroup(&mut self, plan: &Plan, cgroup: BorrowedFd<'_>) -> Result<()> {
+        self.open_late(plan, &Source::Cgroup, cgroup)
+    }
+
+    /// Likewise that of the directory of its socket.
+    pub(crate) fn open_notify(&mut self, plan: &Plan, directory: BorrowedFd<'_>) -> Result<()> {
+        self.open_late(plan, &Source::Notify, directory)
+    }
+
+    fn open_late(&mut self, plan: &Plan, kind: &Source, directory: BorrowedFd<'_>) -> Result<()> {
         for (planned, source) in plan.mounts.iter().zip(&mut self.mounts) {
-            if planned.source == Source::Cgroup {
-                let mount = mount::open_tree(cgroup, c"", Depth::One)
-                    .doing(|| "the container's cgroup as a mount".to_owned())?;
-                *source = Some(BindSource { mount, is_directory: true });
+            if planned.source == *kind {
+                let mount = mount::open_tree(directory, c"", Depth::One)
+                    .doing(|| format!("the source of {:?}", planned.target.path))?;
+                *source = Some(BindSource { mount, is_directory: true, link: None });
             }
         }
         Ok(())
@@ -117,7 +137,8 @@ impl Sources {
         let devices = self.devices.iter().flatten();
         let pid = self.pid.as_ref().map(|(fd, _)| fd);
         let (null, program) = (self.null.as_ref(), self.program.as_ref());
-        let others = [pid, self.process.as_ref(), null, program, self.store.as_ref()];
+        let (procfs, store) = (self.procfs.as_ref(), self.store.as_ref());
+        let others = [pid, self.process.as_ref(), procfs, null, program, store];
         mounts
             .chain(devices)
             .chain(&self.joins)
@@ -142,14 +163,12 @@ fn bind_source(source: &Source, sysfs: Sysfs) -> Result<Option<BindSource>> {
         Source::New { kind, .. } if kind.as_c_str() == c"sysfs" && sysfs == Sysfs::Bound => {
             user::sysfs().map(Some)
         }
-        Source::Bind { path, recursive } => {
-            let depth = if *recursive { Depth::Recursive } else { Depth::One };
-            BindSource::open(path, depth).map(Some)
-        }
+        Source::Bind { path, depth, link } => BindSource::of_link(path, *depth, *link).map(Some),
         Source::New { .. }
         | Source::Tmpfs { .. }
         | Source::Remount { .. }
         | Source::Proc { .. }
+        | Source::Notify
         | Source::Cgroup => Ok(None),
     }
 }
@@ -158,10 +177,39 @@ impl BindSource {
     pub(super) fn open(path: &Path, depth: Depth) -> Result<Self> {
         let mount =
             open_tree(path, depth).doing(|| format!("mounts.source: {}", path.display()))?;
+        Self::of(mount, path)
+    }
+
+    /// The same, if the source may be a link that is not to be followed.
+    pub(super) fn of_link(path: &Path, depth: Depth, link: Link) -> Result<Self> {
+        if link == Link::Follow {
+            return Self::open(path, depth);
+        }
+        let doing = || format!("mounts.source: {}", path.display());
+        let opened = c_path(path).and_then(|path| mount::open_tree_of_link(&path, depth));
+        let mut source = Self::of(opened.doing(doing)?, path)?;
+        let stat = file::fstat(source.mount.as_fd()).doing(doing)?;
+        match link {
+            // What is no link is mounted.
+            Link::Copy if file::kind_of(&stat) == SFlag::S_IFLNK => {
+                let mut text = [0; PATH_MAX];
+                let to =
+                    directory::readlinkat(source.mount.as_fd(), c"", &mut text).doing(doing)?;
+                source.link = Some(to.to_owned());
+            }
+            Link::Copy | Link::Follow | Link::Stay => {}
+        }
+        Ok(source)
+    }
+
+    fn of(mount: OwnedFd, path: &Path) -> Result<Self> {
         let stat = file::fstat(mount.as_fd()).doing(|| path.display().to_string())?;
-        Ok(Self { mount, is_directory: file::is_directory(&stat) })
+        Ok(Self { mount, is_directory: file::is_directory(&stat), link: None })
     }
 }
+
+/// The longest text of a link, with its NUL.
+const PATH_MAX: usize = 4096;
 
 fn open_tree(path: &Path, depth: Depth) -> sys::Result<OwnedFd> {
     match mount::open_tree(file::AT_FDCWD, &c_path(path)?, depth) {
@@ -191,7 +239,7 @@ fn of_another_process(path: &Path) -> Option<(PathBuf, PathBuf)> {
 fn host_node(device: &Device) -> Result<Option<OwnedFd>> {
     let Some(path) = &device.host else { return Ok(None) };
     let field = || format!("linux.devices: {path:?}");
-    let mount = mount::open_tree(file::AT_FDCWD, path, Depth::One).doing(field)?;
+    let mount = private(path).doing(field)?;
     let stat = file::fstat(mount.as_fd()).doing(field)?;
     let kind = match device.kind {
         DeviceKind::Character => SFlag::S_IFCHR,
@@ -335,10 +383,19 @@ fn name(kind: CloneFlags) -> &'static str {
     }
 }
 
+/// A mount of a file of the host's, which is no peer of the one that it is taken from: what is
+/// mounted on it inside must not show on the host.
+fn private(path: &CStr) -> sys::Result<OwnedFd> {
+    let mount = mount::open_tree(file::AT_FDCWD, path, Depth::One)?;
+    let private = Attributes { propagation: MS_PRIVATE, ..Attributes::default() };
+    mount::mount_setattr(mount.as_fd(), Depth::One, &private)?;
+    Ok(mount)
+}
+
 /// The host's `/dev/null`, made sure of, as a detached mount.
 fn dev_null() -> Result<OwnedFd> {
     let doing = || "/dev/null".to_owned();
-    let mount = mount::open_tree(file::AT_FDCWD, c"/dev/null", Depth::One).doing(doing)?;
+    let mount = private(c"/dev/null").doing(doing)?;
     let stat = file::fstat(mount.as_fd()).doing(doing)?;
     if file::is_device(&stat, 1, 3) {
         return Ok(mount);

@@ -9,10 +9,13 @@ use crate::sys::terminal::{self, Pair};
 use crate::sys::{Errno, Error, Result, descriptor, mount, process};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Makes the terminal and has it as stdio; the parent has the other end then.
+/// Makes the terminal and has it as stdio; the parent has the other end then. Without a terminal,
+/// looks after the null device.
 pub(super) fn open(init: &Init<'_>) -> Result<()> {
-    if !matches!(init.plan.process.stdio, Stdio::Terminal(_)) {
-        return Ok(());
+    match (&init.plan.process.stdio, &init.plan.root) {
+        (Stdio::Terminal(_), _) => {}
+        (Stdio::Inherited, Root::Directory { .. }) => return exchange_null(),
+        (Stdio::Inherited | Stdio::Closed, _) => return Ok(()),
     }
     let top = root::top()?;
     let devpts = file::open_in_root(top.as_fd(), c"dev/pts", OFlag::O_PATH | OFlag::O_DIRECTORY)?;
@@ -27,6 +30,34 @@ pub(super) fn open(init: &Init<'_>) -> Result<()> {
     }
     // At once: the stdio of the runtime's caller is not for those in the container to see.
     (0..3).try_for_each(|number| file::dup_to(slave.as_fd(), number))
+}
+
+/// Where stdio is the host's null device it becomes the container's: the program then has no file
+/// of a mount that it cannot see, with which it could not be checkpointed.
+fn exchange_null() -> Result<()> {
+    const NULL: (u64, u64) = (1, 3);
+    let is_null = |fd: BorrowedFd<'_>| {
+        file::fstat(fd).is_ok_and(|stat| file::is_device(&stat, NULL.0, NULL.1))
+    };
+    let mut own = None;
+    for (number, fd) in (0..).zip(descriptor::stdio()) {
+        if !is_null(fd) {
+            continue;
+        }
+        if own.is_none() {
+            let top = root::top()?;
+            // What stands there instead of it, if anything does, is not opened for its program.
+            let found = file::open_in_root(top.as_fd(), c"dev/null", OFlag::O_PATH);
+            let Some(_null) = found.ok().filter(|fd| is_null(fd.as_fd())) else { return Ok(()) };
+            let opened = file::open_in_root(top.as_fd(), c"dev/null", OFlag::O_RDWR);
+            let Some(null) = opened.ok().filter(|fd| is_null(fd.as_fd())) else { return Ok(()) };
+            own = Some(null);
+        }
+        if let Some(own) = &own {
+            file::dup_to(own.as_fd(), number)?;
+        }
+    }
+    Ok(())
 }
 
 /// config.md, "process.terminal": `/dev/console` is the program's terminal. What is there in the

@@ -5,7 +5,7 @@ use crate::error::{Doing, Error, Result};
 use crate::plan::ids::{self, IdMap, map_file};
 use crate::plan::{IdMapped, IdMaps, Namespaces, Plan, User};
 use crate::sys::file::{self, OFlag};
-use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY};
+use crate::sys::mount::{self, Attributes, Depth, MOUNT_ATTR_IDMAP, MOUNT_ATTR_RDONLY, MS_SLAVE};
 use crate::sys::process::{self, Birth, Child, CloneFlags, Cloned, clone3, exit_now};
 use crate::sys::{self, Errno, namespace, socket};
 use std::ffi::CString;
@@ -72,8 +72,10 @@ pub(super) fn must_bind_sysfs(namespaces: &Namespaces, joins: &[OwnedFd]) -> Res
 /// The host's sysfs, with all that is mounted there, read-only.
 pub(super) fn sysfs() -> Result<BindSource> {
     let source = BindSource::open(Path::new("/sys"), Depth::Recursive)?;
-    let readonly = Attributes { set: MOUNT_ATTR_RDONLY, ..Attributes::default() };
-    mount::mount_setattr(source.mount.as_fd(), Depth::Recursive, &readonly)
+    // Nor may it be a peer of the host's: what is mounted on it inside would show there.
+    let propagation = MS_SLAVE;
+    let own = Attributes { set: MOUNT_ATTR_RDONLY, propagation, ..Attributes::default() };
+    mount::mount_setattr(source.mount.as_fd(), Depth::Recursive, &own)
         .doing(|| "sysfs of the host".to_owned())?;
     Ok(source)
 }

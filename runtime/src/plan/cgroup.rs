@@ -6,6 +6,8 @@
 pub(crate) mod devices;
 mod io;
 mod other;
+pub(crate) mod place;
+pub(crate) mod scope;
 mod update;
 
 use crate::error::{Error, Result};
@@ -27,6 +29,8 @@ pub(crate) struct CgroupPlan {
     pub(crate) late: Vec<Write>,
     /// Which devices its processes may use; `None` leaves that as it is: all, in a new group.
     pub(crate) devices: Option<DeviceRules>,
+    /// The user of the host that the group is delegated to.
+    pub(crate) owner: Option<u32>,
 }
 
 /// A controller that must be there.

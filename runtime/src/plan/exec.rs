@@ -1,7 +1,7 @@
 //! The plan of a process that is added to a container: it joins what is there, and makes nothing.
 
 use super::{
-    CgroupPlan, Descriptors, Facts, Hooks, Namespaces, Plan, Process, Root, Shape, User,
+    CgroupPlan, Common, Descriptors, Facts, Hooks, Namespaces, Plan, Process, Root, Shape, User,
     session_keyring,
 };
 use crate::error::Result;
@@ -18,6 +18,10 @@ pub(crate) struct Existing {
     pub(crate) namespaces: CloneFlags,
     /// The container, if it has a session keyring of its own.
     pub(crate) keyring_of: Option<String>,
+    /// Whether its processes keep the supplementary groups of whoever makes them.
+    pub(crate) keeps_groups: bool,
+    /// What all its processes have.
+    pub(crate) common: Common,
 }
 
 impl Plan {
@@ -33,6 +37,9 @@ impl Plan {
         let facts = namespaces.user.facts(facts);
         let mut process = Process::of(process, &facts, &mut warnings)?;
         process.preserve(descriptors)?;
+        if container.keeps_groups {
+            process.identity.groups = None;
+        }
         // Its filter is that of the container, which `create` has compiled: whoever has it sets
         // `process.seccomp` of the plan.
         let keyring = container.keyring_of.as_deref().map(session_keyring).transpose()?;
@@ -43,6 +50,7 @@ impl Plan {
             mounts: Vec::new(),
             devices: Vec::new(),
             symlinks: Vec::new(),
+            net_devices: Vec::new(),
             hostname: None,
             domainname: None,
             sysctls: Vec::new(),
@@ -50,7 +58,9 @@ impl Plan {
             masked_paths: Vec::new(),
             hooks: Hooks::default(),
             process,
+            common: container.common.clone(),
             cgroup: CgroupPlan::default(),
+            has_mount_label: false,
             warnings,
         })
     }
@@ -84,7 +94,13 @@ mod tests {
 
     fn plan(namespaces: CloneFlags, process: &str) -> Plan {
         let process: runtime::Process = serde_json::from_str(process).unwrap();
-        let container = Existing { pid: 42, namespaces, keyring_of: Some("c".to_owned()) };
+        let container = Existing {
+            pid: 42,
+            namespaces,
+            keyring_of: Some("c".to_owned()),
+            keeps_groups: false,
+            common: Common::default(),
+        };
         let facts = Facts { permitted: u64::MAX };
         Plan::of_exec(&process, &container, Descriptors::default(), &facts).unwrap()
     }

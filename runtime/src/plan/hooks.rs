@@ -2,10 +2,12 @@
 
 use super::{c_path, c_string};
 use crate::error::{Error, Result};
+use crate::spec::annotations::{HOOKS_STDERR, HOOKS_STDOUT, annotation};
 use crate::spec::hook_kinds;
 use crate::sys::process::Strings;
-use crate::sys::program::Program;
+use crate::sys::program::{Output, Program};
 use oci_spec::runtime::{Hook, Spec};
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::Path;
 use std::time::Duration;
@@ -25,12 +27,16 @@ pub(crate) struct Hooks {
     pub(crate) poststart: Vec<Program>,
     /// Likewise, when the container is deleted.
     pub(crate) poststop: Vec<Program>,
+    /// Where what they write goes, but for those of the container's own.
+    pub(crate) output: Output,
 }
 
 impl Hooks {
     pub(super) fn build(spec: &Spec) -> Result<Self> {
         let Some(hooks) = spec.hooks() else { return Ok(Self::default()) };
-        Self::of(hooks, spec.process().as_ref().and_then(|process| process.env().as_deref()))
+        let env = spec.process().as_ref().and_then(|process| process.env().as_deref());
+        let output = output(|name| annotation(spec, name))?;
+        Ok(Self { output, ..Self::of(hooks, env)? })
     }
 
     /// In the form that [`Hooks::kept`] reads: what verbs need that come later, when config.json
@@ -50,11 +56,12 @@ impl Hooks {
             .map_err(|error| Error::invalid("hooks", "not kept", error.to_string()))
     }
 
-    /// What an earlier verb has kept.
-    pub(crate) fn kept(bytes: &[u8]) -> Result<Self> {
+    /// What an earlier verb has kept, for a container with these annotations.
+    pub(crate) fn kept(bytes: &[u8], annotations: &BTreeMap<String, String>) -> Result<Self> {
         let corrupt =
             |error: serde_json::Error| Error::invalid("hooks", "corrupt", error.to_string());
-        Self::of(&serde_json::from_slice(bytes).map_err(corrupt)?, None)
+        let output = output(|name| annotations.get(name).map(String::as_str))?;
+        Ok(Self { output, ..Self::of(&serde_json::from_slice(bytes).map_err(corrupt)?, None)? })
     }
 
     /// `env` is the environment of the container's program, which the hooks have that are run in
@@ -72,6 +79,7 @@ impl Hooks {
             start_container: start_container?,
             poststart: poststart?,
             poststop: poststop?,
+            output: Output::default(),
         })
     }
 
@@ -94,6 +102,11 @@ impl Hooks {
         .into_iter()
         .flat_map(|(kind, list)| list.iter().map(move |program| (kind, program)))
     }
+}
+
+fn output<'s>(annotation: impl Fn(&str) -> Option<&'s str>) -> Result<Output> {
+    let path = |name| annotation(name).map(|path| c_string(name, path)).transpose();
+    Ok(Output { stdout: path(HOOKS_STDOUT)?, stderr: path(HOOKS_STDERR)? })
 }
 
 fn program(hook: &Hook, env: &[String]) -> Result<Program> {
@@ -144,7 +157,7 @@ mod tests {
     #[test]
     fn what_later_verbs_need_is_kept_and_nothing_else() {
         let kept = Hooks::to_keep(&serde_json::from_str(CONFIG).unwrap()).unwrap().unwrap();
-        let hooks = Hooks::kept(&kept).unwrap();
+        let hooks = Hooks::kept(&kept, &BTreeMap::new()).unwrap();
         assert!(!hooks.run_before_pivot());
         assert_eq!((hooks.start_container.len(), hooks.poststop.len()), (1, 1));
         assert_eq!(hooks.poststop[0].path.as_c_str(), c"/q");

@@ -6,20 +6,25 @@
 //! decides and allocates nothing.
 
 pub(crate) mod cgroup;
+mod delegate;
 mod devices;
 mod exec;
 mod hooks;
 pub(crate) mod ids;
+mod ignored;
+mod labels;
 mod mounts;
 mod namespaces;
+mod netdevices;
 mod process;
+mod schedule;
 pub(crate) mod seccomp;
 mod target;
 mod time;
 
 use crate::error::{Error, Result};
 use crate::spec::sysctl_path;
-use crate::sys::mount::Attributes;
+use crate::sys::mount::{Attributes, Depth};
 use oci_spec::runtime::{Linux, Spec};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
@@ -29,10 +34,13 @@ pub(crate) use devices::{Device, DeviceKind, Symlink};
 pub(crate) use exec::Existing;
 pub(crate) use hooks::Hooks;
 pub(crate) use ids::IdMaps;
-pub(crate) use mounts::options as mount_options;
-pub(crate) use mounts::{IdMapped, Mount, Parameter, Source};
-pub(crate) use namespaces::{Namespaces, Shape, Sharing, Time, User};
+pub(crate) use labels::Labels;
+pub(crate) use mounts::{IdMapped, Link, Mount, Parameter, Source};
+pub(crate) use mounts::{added as added_mounts, options as mount_options};
+pub(crate) use namespaces::{Join, Namespaces, Shape, Sharing, Time, User};
+pub(crate) use netdevices::NetDevice;
 pub(crate) use process::{Executable, Identity, Process, Stdio};
+pub(crate) use schedule::{Common, Schedule};
 pub(crate) use target::Target;
 
 /// Everything that init does, in the order in which it does it; and what its parent does for it.
@@ -45,6 +53,8 @@ pub(crate) struct Plan {
     pub(crate) mounts: Vec<Mount>,
     pub(crate) devices: Vec<Device>,
     pub(crate) symlinks: Vec<Symlink>,
+    /// Devices of the host that its network namespace takes over.
+    pub(crate) net_devices: Vec<NetDevice>,
     pub(crate) hostname: Option<CString>,
     pub(crate) domainname: Option<CString>,
     /// Files below `/proc/sys`, and what is written there.
@@ -53,7 +63,11 @@ pub(crate) struct Plan {
     pub(crate) masked_paths: Vec<CString>,
     pub(crate) hooks: Hooks,
     pub(crate) process: Process,
+    /// What `exec` gives to other processes too.
+    pub(crate) common: Common,
     pub(crate) cgroup: CgroupPlan,
+    /// Whether the files of new file systems have a label of `SELinux`.
+    pub(crate) has_mount_label: bool,
     /// What was asked for and will not be given, for the caller to print.
     pub(crate) warnings: Vec<String>,
 }
@@ -67,7 +81,7 @@ pub(crate) enum Root {
         path: PathBuf,
         place: CString,
         readonly: bool,
-        propagation: Option<Attributes>,
+        propagation: Option<(Attributes, Depth)>,
         switch: Switch,
     },
     /// A directory of the host, in the host's mount namespace: entered by chroot.
@@ -104,6 +118,8 @@ pub(crate) struct Options {
     /// The container whose session keyring it has; `None` leaves it that of the caller.
     pub(crate) keyring_of: Option<String>,
     pub(crate) switch: Switch,
+    /// Whether somebody waits to hear that the container is ready.
+    pub(crate) is_notified: bool,
     pub(crate) descriptors: Descriptors,
 }
 
@@ -145,30 +161,41 @@ impl Plan {
         // not rename it.
         let named = spec.hostname().as_deref().filter(|_| sandbox.is_none());
         let domain = spec.domainname().as_deref().filter(|_| sandbox.is_none());
-        let mut warnings = Vec::new();
+        let mut warnings = ignored::warnings(spec);
         let facts = namespaces.user.facts(facts);
         let mut process = Process::build(spec, &facts, &mut warnings)?;
         if let Some(maps) = namespaces.user.maps() {
             process.identity.must_be_mapped(maps)?;
         }
         process.preserve(options.descriptors)?;
+        let mut mounts = mounts::build(spec, bundle, sandbox, &namespaces.user, &mut warnings)?;
+        if options.is_notified && namespaces.has_new_mounts() {
+            mounts.push(mounts::notify()?);
+            process.tell_of(mounts::NOTIFY_SOCKET);
+        }
         let keyring = options.keyring_of.as_deref().map(session_keyring).transpose()?;
         let has_mounts = matches!(root, Root::Directory { .. });
         Ok(Self {
-            mounts: mounts::build(spec, bundle, sandbox, &namespaces.user)?,
             devices: if has_mounts { devices::build(linux, &namespaces.user)? } else { Vec::new() },
             symlinks: if has_mounts { devices::symlinks() } else { Vec::new() },
+            net_devices: netdevices::build(linux),
             hostname: named.map(|name| c_string("hostname", name)).transpose()?,
             domainname: domain.map(|name| c_string("domainname", name)).transpose()?,
             sysctls: sysctls(linux)?,
             readonly_paths: paths("linux.readonlyPaths", linux.readonly_paths().as_deref())?,
             masked_paths: paths("linux.maskedPaths", linux.masked_paths().as_deref())?,
             hooks,
-            cgroup: CgroupPlan::build(linux.resources().as_ref())?,
+            cgroup: CgroupPlan {
+                owner: namespaces.delegates_to(&mounts, process.identity.uid.real),
+                ..CgroupPlan::build(linux.resources().as_ref())?
+            },
+            mounts,
             namespaces,
             keyring,
             root,
             process,
+            has_mount_label: linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()),
+            common: Common::of(linux)?,
             warnings,
         })
     }
@@ -216,9 +243,10 @@ impl Root {
             .and_then(|linux| linux.rootfs_propagation().as_deref())
             .filter(|name| !name.is_empty())
             .map(|name| {
-                mounts::propagation(name).ok_or_else(|| {
+                let (propagation, depth) = mounts::propagation(name).ok_or_else(|| {
                     Error::invalid("linux.rootfsPropagation", name, "no such propagation")
-                })
+                })?;
+                Ok((Attributes { propagation, ..Attributes::default() }, depth))
             })
             .transpose()?;
         let place = if hooks.run_before_pivot() { path.as_path() } else { Path::new("/") };

@@ -1,15 +1,18 @@
 //! Mounts: the option strings of config.json as file system parameters and mount attributes.
 
+mod options;
+
 use super::{IdMaps, Sharing, Target, User, c_path, c_string};
 use crate::error::{Error, Result};
 use crate::spec::REPLACEABLE;
+use crate::spec::annotations::{MOUNT_CONTEXT_TYPE, annotation};
 use crate::sys::mount::{
-    Attributes, MOUNT_ATTR_ATIME, MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME,
-    MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_RDONLY,
-    MOUNT_ATTR_STRICTATIME, MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE,
+    Attributes, Depth, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY,
+    MS_PRIVATE, MS_SHARED, MS_SLAVE,
 };
 use oci_spec::runtime::Spec;
-use std::ffi::CString;
+use options::{Flag, attribute, change};
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +28,19 @@ pub(crate) struct Mount {
     /// runtime or the container's own tools trust (CVE-2019-16884, CVE-2025-52881).
     pub(crate) may_cover_procfs: bool,
     pub(crate) ids: Option<IdMapped>,
+    /// What a link at the target means.
+    pub(crate) target_link: Link,
+}
+
+/// What is done with a symbolic link that is the last part of a path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Link {
+    #[default]
+    Follow,
+    /// It is meant itself.
+    Stay,
+    /// One like it is made, and nothing is mounted.
+    Copy,
 }
 
 /// Owners that are shown as others (config.md, "Mounts").
@@ -37,6 +53,10 @@ pub(crate) struct IdMapped {
 }
 
 impl Mount {
+    pub(crate) fn is_bind(&self) -> bool {
+        matches!(self.source, Source::Bind { .. })
+    }
+
     /// Whether this is procfs or sysfs: a view of the kernel, that others trust to be where it is.
     pub(crate) fn is_kernel_view(&self) -> bool {
         match &self.source {
@@ -45,6 +65,7 @@ impl Mount {
             Source::Bind { .. }
             | Source::Tmpfs { .. }
             | Source::Cgroup
+            | Source::Notify
             | Source::Remount { .. } => false,
         }
     }
@@ -55,7 +76,7 @@ impl Mount {
 pub(crate) enum Source {
     /// A file or directory of the host, or of another process by `/proc/PID/root/…`. The
     /// parent opens it.
-    Bind { path: PathBuf, recursive: bool },
+    Bind { path: PathBuf, depth: Depth, link: Link },
     /// A new file system, made by init in its own namespaces.
     New { kind: CString, parameters: Vec<Parameter> },
     /// A new tmpfs, which takes over something of the directory that it is mounted on.
@@ -64,12 +85,14 @@ pub(crate) enum Source {
     Remount { parameters: Vec<Parameter> },
     /// procfs, which shows a PID namespace and not a network or an IPC namespace.
     Proc { parameters: Vec<Parameter> },
+    /// A directory of the runtime's, for the socket of `sd_notify(3)`.
+    Notify,
     /// The container's own cgroup, where it has no cgroup namespace that would show it as the root.
     Cgroup,
 }
 
 /// A parameter of a file system: `key` or `key=value`.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Parameter {
     pub(crate) key: CString,
     pub(crate) value: Option<CString>,
@@ -87,12 +110,17 @@ impl fmt::Debug for Parameter {
 
 const SHM: &str = "/dev/shm";
 
+pub(crate) use options::all as options;
+pub(super) use options::propagation;
+
 pub(super) fn build(
     spec: &Spec,
     bundle: &Path,
     sandbox: Option<&Sharing>,
     user: &User,
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<Mount>> {
+    let label = label(spec)?;
     let has_cgroup_namespace = spec
         .linux()
         .iter()
@@ -102,6 +130,7 @@ pub(super) fn build(
     let mut has_shm = false;
     for mount in spec.mounts().iter().flatten() {
         let mut parsed = Parsed::new(mount)?;
+        parsed.label.clone_from(&label);
         let is_shm = mount.destination() == Path::new(SHM);
         has_shm |= is_shm;
         if let (true, Some(sandbox), None) = (is_shm, sandbox, parsed.bind) {
@@ -109,6 +138,7 @@ pub(super) fn build(
             parsed.become_bind(sandbox.shm());
         }
         parsed.check_ids(user)?;
+        warnings.extend(parsed.warnings());
         mounts.push(parsed.finish(bundle, has_cgroup_namespace)?);
     }
     if let (false, Some(sandbox)) = (has_shm, sandbox) {
@@ -117,15 +147,55 @@ pub(super) fn build(
     Ok(mounts)
 }
 
+/// Mounts that a container is given while it runs.
+pub(crate) fn added(mounts: &[oci_spec::runtime::Mount]) -> Result<Vec<Mount>> {
+    let plan = |mount| Parsed::new(mount)?.finish(Path::new("/"), true);
+    let planned: Vec<_> = mounts.iter().map(plan).collect::<Result<_>>()?;
+    for mount in &planned {
+        let reason = match mount.source {
+            _ if mount.ids.is_some() => "owners can only be mapped when a container is created",
+            Source::Bind { link: Link::Copy, .. } => "copy-symlink is for one that is created",
+            Source::Bind { .. } | Source::New { .. } | Source::Tmpfs { copies_up: false, .. } => {
+                continue;
+            }
+            Source::Proc { .. } => "a procfs belongs to the processes of the container",
+            Source::Remount { .. } => "what is there can be removed and added anew, not changed",
+            Source::Tmpfs { .. } => "tmpcopyup is for a container that is created",
+            Source::Cgroup | Source::Notify => "not a mount that can be added",
+        };
+        let field = format!("mounts[{}]", mount.target.path.to_string_lossy());
+        return Err(Error::unsupported(field, reason));
+    }
+    Ok(planned)
+}
+
 /// The pod's `/dev/shm` for a container whose config.json does not speak of it.
 fn pod_shm(sandbox: &Sharing) -> Result<Mount> {
     Ok(Mount {
         target: Target::new("mounts", SHM)?,
-        source: Source::Bind { path: sandbox.shm(), recursive: false },
+        source: Source::Bind { path: sandbox.shm(), depth: Depth::One, link: Link::Follow },
         attributes: Attributes::default(),
         recursive: Attributes::default(),
         may_cover_procfs: false,
         ids: None,
+        target_link: Link::Follow,
+    })
+}
+
+/// Where the container finds the socket on which it tells that it is ready, as with runc.
+pub(super) const NOTIFY_SOCKET: &CStr = c"NOTIFY_SOCKET=/run/notify/notify.sock";
+
+/// The directory of that socket. The container may speak to it, and not replace it.
+pub(super) fn notify() -> Result<Mount> {
+    let set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    Ok(Mount {
+        target: Target::new("NOTIFY_SOCKET", "/run/notify")?,
+        source: Source::Notify,
+        attributes: Attributes { set, propagation: MS_PRIVATE, ..Attributes::default() },
+        recursive: Attributes::default(),
+        may_cover_procfs: false,
+        ids: None,
+        target_link: Link::Follow,
     })
 }
 
@@ -141,6 +211,10 @@ struct Parsed<'a> {
     ids: Option<IdMapped>,
     remounts: bool,
     copies_up: bool,
+    flags: Vec<Flag>,
+    source_link: Link,
+    target_link: Link,
+    label: Option<Parameter>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -162,6 +236,10 @@ impl<'a> Parsed<'a> {
             ids: id_maps(mount)?.map(|maps| IdMapped { maps: Some(maps), recursive: false }),
             remounts: false,
             copies_up: false,
+            flags: Vec::new(),
+            source_link: Link::Follow,
+            target_link: Link::Follow,
+            label: None,
         };
         for option in mount.options().iter().flatten() {
             parsed.option(option)?;
@@ -171,18 +249,30 @@ impl<'a> Parsed<'a> {
 
     fn option(&mut self, option: &str) -> Result<()> {
         match option {
+            // podman leaves one where an option of its own stood.
+            "" => {}
             "bind" => self.bind = Some(self.bind.unwrap_or(Bind::One)),
             "rbind" => self.bind = Some(Bind::Recursive),
-            "defaults" | "async" | "nomand" | "loud" | "noiversion" | "nolazytime" => {}
             "idmap" | "ridmap" => {
                 let none = IdMapped { maps: None, recursive: false };
                 self.ids.get_or_insert(none).recursive |= option == "ridmap";
             }
             "remount" => self.remounts = true,
             "tmpcopyup" => self.copies_up = true,
+            "copy-symlink" => self.source_link = Link::Copy,
+            "src-nofollow" => self.source_link = Link::Stay,
+            "dest-nofollow" => self.target_link = Link::Stay,
+            _ if options::says_nothing(option) => {}
             _ => {
-                if let Some(attributes) = propagation(option) {
-                    self.attributes.propagation = attributes.propagation;
+                if let Some(flag) = Flag::of(option) {
+                    self.flags.retain(|other| other.name != flag.name);
+                    self.flags.push(flag);
+                } else if let Some((flag, depth)) = propagation(option) {
+                    // The last one counts.
+                    (self.attributes.propagation, self.recursive.propagation) = match depth {
+                        Depth::One => (flag, 0),
+                        Depth::Recursive => (0, flag),
+                    };
                 } else if let Some((set, clear)) = attribute(option) {
                     change(&mut self.attributes, set, clear);
                 } else if let Some((set, clear)) = option.strip_prefix('r').and_then(attribute) {
@@ -206,6 +296,25 @@ impl<'a> Parsed<'a> {
         })
     }
 
+    /// What is done otherwise than it may be meant.
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let destination = self.mount.destination();
+        if !destination.is_absolute() {
+            let meant = Path::new("/").join(destination);
+            let what = format!("{:?}: not an absolute path", destination.display());
+            warnings.push(format!("mounts.destination: {what}: taken as {:?}", meant.display()));
+        }
+        if self.bind.is_some() {
+            let set = self.flags.iter().filter(|flag| flag.is_set).map(|flag| flag.name);
+            warnings.extend(set.map(|name| {
+                let reason = "is of the file system, which a bind mount does not change";
+                format!("{}: {name}: ignored: {reason}", self.field)
+            }));
+        }
+        warnings
+    }
+
     /// Replaces what was asked for by a bind of `source`, and keeps the attributes.
     fn become_bind(&mut self, source: PathBuf) {
         self.bind = Some(Bind::One);
@@ -217,10 +326,31 @@ impl<'a> Parsed<'a> {
     fn finish(mut self, bundle: &Path, has_cgroup_namespace: bool) -> Result<Mount> {
         let destination = self.mount.destination().to_string_lossy();
         let target = Target::new("mounts.destination", &destination)?;
+        self.isolate(has_cgroup_namespace);
         let (attributes, recursive, ids) = (self.attributes, self.recursive, self.ids.take());
+        let target_link = self.target_link;
         let source = self.source(bundle, has_cgroup_namespace)?;
         let may_cover_procfs = REPLACEABLE.contains(&destination.as_ref());
-        Ok(Mount { target, source, attributes, recursive, may_cover_procfs, ids })
+        Ok(Mount { target, source, attributes, recursive, may_cover_procfs, ids, target_link })
+    }
+
+    /// A mount that is taken from the host is one of the host's peer group: what is mounted on it
+    /// inside would show there. It hears of the host, as its slave, and the host not of it, unless
+    /// it is to be shared. Nor does what is mounted below it.
+    fn isolate(&mut self, has_cgroup_namespace: bool) {
+        let is_cgroup = self.mount.typ().as_deref() == Some("cgroup") && !has_cgroup_namespace;
+        if self.remounts || (self.bind.is_none() && !is_cgroup) {
+            return;
+        }
+        let is_recursive = self.bind == Some(Bind::Recursive);
+        let (own, below) = (&mut self.attributes.propagation, &mut self.recursive.propagation);
+        match (*own, *below) {
+            (0, 0) if is_recursive => *below = MS_SLAVE,
+            (0, 0) => *own = MS_SLAVE,
+            (MS_SHARED, _) | (0, _) => {}
+            (asked, _) if is_recursive => (*own, *below) = (0, asked),
+            _ => {}
+        }
     }
 
     /// Only a bind shows files that have owners already. Their ids are mapped by the mount's own
@@ -243,12 +373,21 @@ impl<'a> Parsed<'a> {
         if self.copies_up && (!is_tmpfs || self.bind.is_some() || self.remounts) {
             return Err(Error::invalid(self.field, "tmpcopyup", "is for a new tmpfs"));
         }
+        if self.bind.is_none()
+            && (self.source_link, self.target_link) != (Link::Follow, Link::Follow)
+        {
+            let reason = "copy-symlink, src-nofollow and dest-nofollow are for bind mounts";
+            return Err(Error::invalid(self.field, "a link", reason));
+        }
         if self.remounts {
-            self.bind.map_or(Ok(()), |_| self.has_no_parameter())?;
+            match self.bind {
+                Some(_) => self.has_no_parameter()?,
+                None => self.parameters.extend(self.flags.iter().map(Parameter::from)),
+            }
             return Ok(Source::Remount { parameters: self.parameters });
         }
         if let Some(bind) = self.bind {
-            return self.bind(bundle, bind == Bind::Recursive);
+            return self.bind(bundle, bind);
         }
         let kind = self.mount.typ().as_deref().unwrap_or("none");
         if kind == "cgroup" && !has_cgroup_namespace {
@@ -257,6 +396,11 @@ impl<'a> Parsed<'a> {
         if let Some(source) = self.mount.source() {
             let value = Some(c_path("mounts.source", source)?);
             self.parameters.insert(0, Parameter { key: c"source".to_owned(), value });
+        }
+        let set = self.flags.iter().filter(|flag| flag.is_set);
+        self.parameters.extend(set.map(Parameter::from));
+        if takes_label(kind) {
+            self.parameters.extend(self.label);
         }
         let parameters = self.parameters;
         Ok(match kind {
@@ -279,13 +423,47 @@ impl<'a> Parsed<'a> {
         Err(Error::invalid(&self.field, option, "no such option of a bind mount"))
     }
 
-    fn bind(self, bundle: &Path, recursive: bool) -> Result<Source> {
+    fn bind(self, bundle: &Path, bind: Bind) -> Result<Source> {
         self.has_no_parameter()?;
         let Some(source) = self.bind_source else {
             return Err(Error::invalid(self.field, "bind", "a bind mount needs a source"));
         };
-        Ok(Source::Bind { path: bundle.join(source), recursive })
+        let depth = match bind {
+            Bind::One => Depth::One,
+            Bind::Recursive => Depth::Recursive,
+        };
+        Ok(Source::Bind { path: bundle.join(source), depth, link: self.source_link })
     }
+}
+
+impl From<&Flag> for Parameter {
+    fn from(flag: &Flag) -> Self {
+        // The names of flags have no NUL byte.
+        Self { key: CString::new(flag.option()).unwrap_or_default(), value: None }
+    }
+}
+
+/// Which label the files of new file systems have (config-linux.md, "Mount Label"). As which of
+/// those that a mount can have says an annotation of crun's.
+fn label(spec: &Spec) -> Result<Option<Parameter>> {
+    let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
+    let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
+    let kind = annotation(spec, MOUNT_CONTEXT_TYPE).unwrap_or("context");
+    if !matches!(kind, "context" | "fscontext" | "defcontext" | "rootcontext") {
+        let reason = "not one of context, fscontext, defcontext and rootcontext";
+        return Err(Error::invalid(
+            format!("annotations[{MOUNT_CONTEXT_TYPE}]"),
+            format!("{kind:?}"),
+            reason,
+        ));
+    }
+    let value = Some(c_string("linux.mountLabel", label)?);
+    Ok(Some(Parameter { key: c_string(MOUNT_CONTEXT_TYPE, kind)?, value }))
+}
+
+/// Those of the kernel's own views are what its policy says, as runc and crun have it.
+fn takes_label(kind: &str) -> bool {
+    !matches!(kind, "proc" | "sysfs" | "mqueue")
 }
 
 fn id_maps(mount: &oci_spec::runtime::Mount) -> Result<Option<IdMaps>> {
@@ -293,80 +471,4 @@ fn id_maps(mount: &oci_spec::runtime::Mount) -> Result<Option<IdMaps>> {
         .map(|name| format!("mounts[{}].{name}", mount.destination().display()));
     let (uids, gids) = (mount.uid_mappings().as_deref(), mount.gid_mappings().as_deref());
     IdMaps::of(uids, gids, [&fields[0], &fields[1]])
-}
-
-fn change(attributes: &mut Attributes, set: u64, clear: u64) {
-    attributes.set = (attributes.set & !clear) | set;
-    attributes.clear = (attributes.clear & !set) | clear;
-}
-
-/// A propagation by its name. The recursive ones act on all mounts below too, which a new
-/// mount has none of.
-pub(super) fn propagation(name: &str) -> Option<Attributes> {
-    let flag = match name.strip_prefix('r').unwrap_or(name) {
-        "private" => MS_PRIVATE,
-        "shared" => MS_SHARED,
-        "slave" => MS_SLAVE,
-        "unbindable" => MS_UNBINDABLE,
-        _ => return None,
-    };
-    Some(Attributes { propagation: flag, ..Attributes::default() })
-}
-
-/// The options that set and clear attributes of a mount; with an `r` before them, of all below it
-/// too.
-const ATTRIBUTES: [(&str, u64, u64); 18] = [
-    ("ro", MOUNT_ATTR_RDONLY, 0),
-    ("rw", 0, MOUNT_ATTR_RDONLY),
-    ("nosuid", MOUNT_ATTR_NOSUID, 0),
-    ("suid", 0, MOUNT_ATTR_NOSUID),
-    ("nodev", MOUNT_ATTR_NODEV, 0),
-    ("dev", 0, MOUNT_ATTR_NODEV),
-    ("noexec", MOUNT_ATTR_NOEXEC, 0),
-    ("exec", 0, MOUNT_ATTR_NOEXEC),
-    ("nodiratime", MOUNT_ATTR_NODIRATIME, 0),
-    ("diratime", 0, MOUNT_ATTR_NODIRATIME),
-    ("nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0),
-    ("symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW),
-    // The three modes of access times are one field of the kernel's: setting one clears the others.
-    ("noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR_ATIME),
-    ("strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
-    ("relatime", 0, MOUNT_ATTR_ATIME),
-    ("atime", 0, MOUNT_ATTR_ATIME),
-    ("nostrictatime", 0, MOUNT_ATTR_ATIME),
-    ("norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_ATIME),
-];
-
-fn attribute(option: &str) -> Option<(u64, u64)> {
-    let found = ATTRIBUTES.iter().find(|(name, ..)| *name == option);
-    found.map(|&(_, set, clear)| (set, clear))
-}
-
-/// Options that are no attributes; those that say what is so anyway among them.
-const OTHERS: [&str; 12] = [
-    "async",
-    "bind",
-    "defaults",
-    "idmap",
-    "loud",
-    "noiversion",
-    "nolazytime",
-    "nomand",
-    "rbind",
-    "remount",
-    "ridmap",
-    "tmpcopyup",
-];
-
-const PROPAGATIONS: [&str; 4] = ["private", "shared", "slave", "unbindable"];
-
-/// Every option that has the same meaning for each file system, sorted.
-pub(crate) fn options() -> Vec<String> {
-    let attributes = ATTRIBUTES.iter().map(|(name, ..)| *name);
-    let with_recursive = attributes.chain(PROPAGATIONS);
-    let mut all: Vec<_> =
-        with_recursive.flat_map(|name| [name.to_owned(), format!("r{name}")]).collect();
-    all.extend(OTHERS.map(str::to_owned));
-    all.sort();
-    all
 }

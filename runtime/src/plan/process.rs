@@ -1,15 +1,20 @@
 //! The program, and who it runs as.
 
 use super::ids::{IdMaps, listed, on_host};
+use super::labels::Labels;
+use super::schedule::Schedule;
 use super::seccomp::Filter;
 use super::{Descriptors, Facts, Target, c_path, c_string};
 use crate::error::{Error, Result};
+use crate::spec::annotations::{
+    KEEP_ORIGINAL_GROUPS, SECCOMP_BPF_DATA, SECCOMP_FAIL_UNKNOWN, annotation,
+};
 use crate::sys::identity::{Capabilities, Ids, Limit};
 use crate::sys::process::Strings;
 use crate::sys::terminal::Size;
 use caps::Capability;
 use oci_spec::runtime::{self, LinuxCapabilities, PosixRlimit, Spec};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::str::FromStr;
 
 /// The process that a container runs, or that is added to it.
@@ -27,6 +32,8 @@ pub(crate) struct Process {
     pub(crate) identity: Identity,
     pub(crate) limits: Vec<Resource>,
     pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) schedule: Schedule,
+    pub(crate) labels: Labels,
     pub(crate) no_new_privileges: bool,
     pub(crate) seccomp: Option<Filter>,
 }
@@ -56,7 +63,8 @@ pub(crate) enum Stdio {
 pub(crate) struct Identity {
     pub(crate) uid: Ids,
     pub(crate) gid: Ids,
-    pub(crate) groups: Vec<u32>,
+    /// The supplementary ones; `None` keeps those of whoever creates it.
+    pub(crate) groups: Option<Vec<u32>>,
     pub(crate) umask: u32,
     pub(crate) capabilities: Capabilities,
 }
@@ -78,8 +86,19 @@ impl Process {
             .as_ref()
             .ok_or_else(|| Error::invalid("process", "missing", "there is nothing to run"))?;
         let asked = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
-        let seccomp = asked.map(Filter::build).transpose()?;
-        Ok(Self { seccomp, ..Self::of(process, facts, warnings)? })
+        if annotation(spec, SECCOMP_FAIL_UNKNOWN).is_some() {
+            asked.map_or(Ok(()), Filter::make_sure_all_are_known)?;
+        }
+        let seccomp = match annotation(spec, SECCOMP_BPF_DATA) {
+            Some(program) => Some(Filter::given(program)?),
+            None => asked.map(Filter::build).transpose()?,
+        };
+        let schedule = Schedule::of_first(process)?;
+        let mut built = Self { seccomp, schedule, ..Self::of(process, facts, warnings)? };
+        if annotation(spec, KEEP_ORIGINAL_GROUPS) == Some("1") {
+            built.identity.groups = None;
+        }
+        Ok(built)
     }
 
     /// Decides for any process: the first one of a container, or one that is added.
@@ -104,12 +123,14 @@ impl Process {
             identity: Identity {
                 uid: Ids::all(user.uid()),
                 gid: Ids::all(user.gid()),
-                groups: user.additional_gids().clone().unwrap_or_default(),
+                groups: Some(user.additional_gids().clone().unwrap_or_default()),
                 umask: user.umask().unwrap_or(0o022),
                 capabilities: capabilities(asked, facts, warnings)?,
             },
             limits: limits(process.rlimits().as_deref().unwrap_or_default())?,
             oom_score_adj: process.oom_score_adj(),
+            schedule: Schedule::of(process)?,
+            labels: Labels::of(process)?,
             no_new_privileges: process.no_new_privileges().unwrap_or(false),
             seccomp: None,
         })
@@ -120,7 +141,7 @@ impl Identity {
     /// Every id that it has, and root, which sets the container up, must be one of the user
     /// namespace.
     pub(crate) fn must_be_mapped(&self, maps: &IdMaps) -> Result<()> {
-        let groups = self.groups.iter().map(|gid| ("process.user.additionalGids", *gid));
+        let groups = self.groups.iter().flatten().map(|gid| ("process.user.additionalGids", *gid));
         let uids = [
             ("linux.uidMappings", 0),
             ("process.user.uid", self.uid.real),
@@ -159,6 +180,13 @@ fn environment(env: &[String], has_home: bool) -> Result<Strings> {
 }
 
 impl Process {
+    /// Adds a variable, which replaces one of that name.
+    pub(super) fn tell_of(&mut self, variable: &CStr) {
+        let name = variable.to_bytes().split(|byte| *byte == b'=').next().unwrap_or_default();
+        let envp = std::mem::take(&mut self.envp);
+        self.envp = envp.without(name).and(vec![variable.to_owned()]);
+    }
+
     /// Keeps these descriptors, and tells of those that systemd listens on (`sd_listen_fds(3)`).
     pub(super) fn preserve(&mut self, descriptors: Descriptors) -> Result<()> {
         self.preserved = descriptors;

@@ -102,12 +102,12 @@ fn a_pod_has_one_dev_shm() {
         let plan = plan_of(&config(&namespaces(&ALL), mounts), &in_pod(false)).unwrap();
         let [shm] = plan.mounts.as_slice() else { panic!("{:?}", plan.mounts) };
         let path = PathBuf::from("/proc/42/root/dev/shm");
-        assert_eq!(shm.source, Source::Bind { path, recursive: false });
+        assert_eq!(shm.source, Source::Bind { path, depth: Depth::One, link: Link::Follow });
     }
     let own = r#"{"destination": "/dev/shm", "source": "/mine", "options": ["bind"]}"#;
     let plan = plan_of(&config(&namespaces(&ALL), own), &in_pod(false)).unwrap();
     let path = PathBuf::from("/mine");
-    assert_eq!(plan.mounts[0].source, Source::Bind { path, recursive: false });
+    assert_eq!(plan.mounts[0].source, Source::Bind { path, depth: Depth::One, link: Link::Follow });
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Creates a sandbox: pause is started, and holds the namespaces of a pod.
 
 use super::plan;
-use crate::cgroup::DEFAULT_PARENT;
 use crate::container::{Console, Prepared, Root, Start, State, bring_up, oom_score_of};
 use crate::error::{Doing, Result};
 use crate::init::Sources;
 use crate::plan::IdMaps;
+use crate::plan::cgroup::place::{Birthplace, DEFAULT_PARENT};
 use crate::plan::ids::IdMap;
 use crate::sys::socket;
 use serde::Serialize;
@@ -90,12 +90,12 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         config: None,
         plan: &plan,
         sources,
-        leaf: format!("{cgroup}/pause"),
-        cgroup: cgroup.clone(),
+        birthplace: Birthplace::Sandbox(cgroup.clone()),
         pid_file: None,
         console: Console::Here,
         pidfd_socket: None,
         agent: None,
+        receiver: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };

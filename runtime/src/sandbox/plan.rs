@@ -4,8 +4,8 @@ use super::PidMode;
 use crate::error::{Error, Result};
 use crate::plan::seccomp::Filter;
 use crate::plan::{
-    CgroupPlan, Descriptors, Executable, Hooks, IdMaps, Identity, Mount, Namespaces, Parameter,
-    Plan, Process, Root, Shape, Source, Stdio, Target, User,
+    CgroupPlan, Common, Descriptors, Executable, Hooks, IdMaps, Identity, Labels, Link, Mount,
+    Namespaces, Parameter, Plan, Process, Root, Schedule, Shape, Source, Stdio, Target, User,
 };
 use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
@@ -46,6 +46,7 @@ pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Pla
         mounts: vec![shm()?],
         devices: Vec::new(),
         symlinks: Vec::new(),
+        net_devices: Vec::new(),
         hostname,
         domainname: None,
         sysctls: Vec::new(),
@@ -53,7 +54,9 @@ pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Pla
         masked_paths: Vec::new(),
         hooks: Hooks::default(),
         process,
+        common: Common::default(),
         cgroup: CgroupPlan::default(),
+        has_mount_label: false,
         warnings: Vec::new(),
     })
 }
@@ -94,6 +97,7 @@ fn shm() -> Result<Mount> {
         recursive: Attributes::default(),
         may_cover_procfs: false,
         ids: None,
+        target_link: Link::Follow,
     })
 }
 
@@ -111,12 +115,14 @@ fn process() -> Result<Process> {
         identity: Identity {
             uid: IDS,
             gid: IDS,
-            groups: Vec::new(),
+            groups: Some(Vec::new()),
             umask: 0o077,
             capabilities: Capabilities::default(),
         },
         limits: Vec::new(),
         oom_score_adj: Some(OOM_SCORE),
+        schedule: Schedule::default(),
+        labels: Labels::default(),
         no_new_privileges: true,
         seccomp: Some(Filter::allow_only(&PAUSE_CALLS)),
     })

@@ -1,7 +1,7 @@
 //! The process that is added to a container: from a file of its own, or that of config.json with
 //! other arguments.
 
-use super::{parse, parse_process, read, unsupported, validate};
+use super::{parse, parse_process, read, validate};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{Capabilities, Capability, Process};
 use serde::Deserialize;
@@ -26,12 +26,12 @@ pub struct Changes<'a> {
     pub groups: &'a [u32],
     /// Whether it can gain privileges: never, or as config.json says.
     pub no_new_privileges: bool,
+    /// Its profile of `AppArmor`, if it is not that of config.json.
+    pub apparmor_profile: Option<&'a str>,
+    /// Its label of `SELinux`, likewise.
+    pub selinux_label: Option<&'a str>,
     /// Capabilities that it has too, by their names.
     pub capabilities: &'a [String],
-    /// Its label of `SELinux`.
-    pub selinux_label: Option<&'a str>,
-    /// Its profile of `AppArmor`.
-    pub apparmor_profile: Option<&'a str>,
 }
 
 /// A user by its number, and a group if it is not that of config.json.
@@ -87,11 +87,11 @@ pub(crate) fn changed(mut process: Process, changes: &Changes<'_>) -> Result<Pro
     if changes.no_new_privileges {
         process.set_no_new_privileges(Some(true));
     }
-    if let Some(label) = changes.selinux_label {
-        process.set_selinux_label(Some(label.to_owned()));
-    }
     if let Some(profile) = changes.apparmor_profile {
         process.set_apparmor_profile(Some(profile.to_owned()));
+    }
+    if let Some(label) = changes.selinux_label {
+        process.set_selinux_label(Some(label.to_owned()));
     }
     add_env(&mut process, changes.env);
     add_user(&mut process, changes);
@@ -112,7 +112,6 @@ pub(crate) fn of_text(text: &[u8]) -> Result<Process> {
 
 fn checked(process: Process) -> Result<Process> {
     validate::check_process(&process)?;
-    unsupported::check_process(&process)?;
     Ok(process)
 }
 

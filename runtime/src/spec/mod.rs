@@ -4,9 +4,11 @@
 //! What passes here makes sense. Whether this host can give it is seen later, before anything is
 //! made of it.
 
+pub(crate) mod annotations;
 pub(crate) mod exec;
 mod explain;
 mod hooks;
+mod numbers;
 mod older;
 pub mod signal;
 pub(crate) mod source;
@@ -16,13 +18,14 @@ mod unsupported;
 mod validate;
 
 pub(crate) use hooks::kinds as hook_kinds;
+pub(crate) use numbers::numbers;
 pub use template::{Owner, template};
-pub(crate) use validate::{REPLACEABLE, check_seccomp, stop_signal, sysctl_path};
+pub(crate) use validate::{REPLACEABLE, check_mounts, check_seccomp, stop_signal, sysctl_path};
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::file::{self, OFlag};
-use oci_spec::runtime::{LinuxResources, Process, Spec};
+use oci_spec::runtime::{LinuxResources, Mount, Process, Spec};
 use serde::de::DeserializeOwned;
 use std::ffi::CString;
 use std::os::fd::AsFd;
@@ -55,6 +58,7 @@ pub(crate) fn load(bundle: &Path) -> Result<Spec> {
 pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
     let mut spec: Spec = parse(path, text)?;
     older::translate(&mut spec);
+    annotations::apply(&mut spec);
     validate::check(&spec)?;
     unsupported::check(&spec)?;
     Ok(spec)
@@ -63,6 +67,21 @@ pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
 /// The `linux.resources` in a text of its own; `path` is what errors call it.
 pub(crate) fn resources(path: &Path, text: &[u8]) -> Result<LinuxResources> {
     parse(path, text)
+}
+
+/// The mounts in a text of their own: a list, or an object with the list as its `mounts`; `path` is
+/// what errors call it.
+pub(crate) fn mounts(path: &Path) -> Result<Vec<Mount>> {
+    let text = read("FILE", path)?;
+    let is_list = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let text = if is_list { [br#"{"mounts":"#, text.as_slice(), b"}"].concat() } else { text };
+    parse(path, &text).map(|OnlyMounts { mounts }| mounts)
+}
+
+/// Only the mounts of config.json.
+#[derive(serde::Deserialize)]
+struct OnlyMounts {
+    mounts: Vec<Mount>,
 }
 
 fn make_sure_it_is_a_directory(bundle: &Path) -> Result<()> {

@@ -35,6 +35,11 @@ pub(crate) fn load_from(config: Config<'_>, bundle: &Path) -> Result<Loaded> {
     Ok(Loaded { spec: parse_and_check(path, &text)?, text: Some(text) })
 }
 
+/// The configuration that was kept of a container.
+pub(crate) fn load_kept(text: &[u8]) -> Result<Spec> {
+    parse_and_check(Path::new("the configuration that was kept"), text)
+}
+
 fn read_stdin() -> Result<Vec<u8>> {
     let invalid = |reason: String| Error::invalid("--config", "standard input", reason);
     let limit = u64::try_from(super::SIZE_LIMIT).unwrap_or(u64::MAX);

@@ -2,8 +2,8 @@
 //! belongs, and sections for other platforms.
 
 use serde::de::{
-    DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess, SeqAccess,
-    Visitor,
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer, MapAccess,
+    SeqAccess, Visitor,
 };
 use std::collections::HashSet;
 use std::fmt;
@@ -67,6 +67,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        if name == "LinuxSchedulerFlag" {
+            let flag = String::deserialize(self.inner)?;
+            return visitor.visit_enum(as_oci_spec_has_it(&flag).into_deserializer());
+        }
         self.inner.deserialize_enum(name, variants, visitor)
     }
 
@@ -75,6 +79,16 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
         newtype_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// Flags of the scheduler whose names oci-spec has got wrong: config.md calls them so, as the
+/// kernel does.
+fn as_oci_spec_has_it(flag: &str) -> &str {
+    match flag {
+        "SCHED_FLAG_RESET_ON_FORK" => "SCHED_RESET_ON_FORK",
+        "SCHED_FLAG_DL_OVERRUN" => "SCHED_FLAG_D_L_OVERRUN",
+        flag => flag,
     }
 }
 

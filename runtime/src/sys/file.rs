@@ -25,6 +25,13 @@ pub(crate) fn open(path: &CStr, flags: OFlag) -> Result<OwnedFd> {
     explain(opened, "openat", format_args!("AT_FDCWD, {path:?}, {flags:?}"))
 }
 
+/// Opens a file to add to, and makes it if it is not there.
+pub(crate) fn open_to_append(path: &CStr) -> Result<OwnedFd> {
+    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_CLOEXEC;
+    let opened = nix::fcntl::openat(AT_FDCWD, path, flags, Mode::S_IRUSR | Mode::S_IWUSR);
+    explain(opened, "openat", format_args!("AT_FDCWD, {path:?}, O_APPEND|O_CREAT"))
+}
+
 /// Opens a path as a process whose root is `root` would, except that magic links
 /// (`/proc/PID/fd/N`) are refused.
 pub(crate) fn open_in_root(root: BorrowedFd<'_>, path: &CStr, flags: OFlag) -> Result<OwnedFd> {

@@ -116,14 +116,17 @@ impl Ids {
     }
 }
 
-/// Becomes the user `uid` of the group `gid` with the supplementary `groups`, and makes sure of it.
+/// Becomes the user `uid` of the group `gid` with the supplementary `groups`, or those that this
+/// process has, and makes sure of it.
 ///
 /// The raw calls: libc's own signal every thread, which a process between clone and exec does not
 /// have.
-pub(crate) fn become_user(uid: Ids, gid: Ids, groups: &[u32]) -> Result<()> {
-    // SAFETY: the kernel reads `len` ids from `groups`.
-    let returned = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
-    check(returned, "setgroups", format_args!("{groups:?}"))?;
+pub(crate) fn become_user(uid: Ids, gid: Ids, groups: Option<&[u32]>) -> Result<()> {
+    if let Some(groups) = groups {
+        // SAFETY: the kernel reads `len` ids from `groups`.
+        let returned = unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) };
+        check(returned, "setgroups", format_args!("{groups:?}"))?;
+    }
     let Ids { real, effective } = gid;
     // SAFETY: only numbers are passed.
     let returned = unsafe { libc::syscall(libc::SYS_setresgid, real, effective, effective) };

@@ -160,6 +160,18 @@ pub(crate) fn open_tree(dir: BorrowedFd<'_>, path: &CStr, depth: Depth) -> Resul
     check(returned, "open_tree", format_args!("{number}, {path:?}, OPEN_TREE_CLONE")).map(owned)
 }
 
+/// The same for a path whose last part may be a link, which is then meant itself.
+pub(crate) fn open_tree_of_link(path: &CStr, depth: Depth) -> Result<OwnedFd> {
+    let flags = OPEN_TREE_CLONE
+        | libc::O_CLOEXEC.cast_unsigned()
+        | libc::AT_SYMLINK_NOFOLLOW.cast_unsigned()
+        | depth.flag();
+    // SAFETY: `path` is a C string that outlives the call.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    check(returned, "open_tree", format_args!("{path:?}, AT_SYMLINK_NOFOLLOW")).map(owned)
+}
+
 /// Attaches the detached mount `mount` on the file or directory `target`.
 pub(crate) fn move_mount(mount: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
     let (from, to) = (mount.as_raw_fd(), target.as_raw_fd());

@@ -65,6 +65,18 @@ pub(crate) fn within_mount_namespace<T>(
     result
 }
 
+/// Runs `act` inside the network namespace `other`, and comes back.
+pub(crate) fn within_network_namespace<T>(
+    other: BorrowedFd<'_>,
+    act: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let home = file::open(c"/proc/self/ns/net", OFlag::O_RDONLY)?;
+    setns(other, CloneFlags::CLONE_NEWNET)?;
+    let result = act();
+    setns(home.as_fd(), CloneFlags::CLONE_NEWNET)?;
+    result
+}
+
 pub(crate) fn sethostname(name: &CStr) -> Result<()> {
     // SAFETY: `name` has `count_bytes` bytes, and the kernel copies them.
     let returned = unsafe { libc::sethostname(name.as_ptr(), name.count_bytes()) };

@@ -268,6 +268,13 @@ impl Strings {
         self
     }
 
+    /// Without the variable of that name. Nothing has been added yet.
+    pub(crate) fn without(self, name: &[u8]) -> Self {
+        let Self { mut owned, room, .. } = self;
+        owned.retain(|one| one.to_bytes().split(|byte| *byte == b'=').next() != Some(name));
+        Self { room, ..Self::new(owned) }
+    }
+
     /// With more strings at the end. Nothing has been added yet.
     pub(crate) fn and(self, more: Vec<CString>) -> Self {
         let Self { owned, room, .. } = self;

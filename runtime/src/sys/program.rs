@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, setpgid};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -24,6 +24,13 @@ pub(crate) struct Program {
     pub(crate) envp: Strings,
     /// After that it is killed, with all of its process group.
     pub(crate) timeout: Option<Duration>,
+}
+
+/// Files that what a program writes is added to, in place of being heard.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) stdout: Option<CString>,
+    pub(crate) stderr: Option<CString>,
 }
 
 /// How a program has ended, and the end of what it said.
@@ -87,12 +94,13 @@ pub(crate) fn run(
     stdin: BorrowedFd<'_>,
     cwd: Option<BorrowedFd<'_>>,
     abandon: Option<BorrowedFd<'_>>,
+    output: &Output,
 ) -> Result<Ended> {
     let (ours, theirs) = pipe()?;
     let deadline = program.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let child = match clone3(Birth { flags: CloneFlags::empty(), cgroup: None })? {
         Cloned::Parent(child) => child,
-        Cloned::Child => become_it(program, stdin, theirs.as_fd(), cwd),
+        Cloned::Child => become_it(program, stdin, (theirs.as_fd(), output), cwd),
     };
     drop(theirs);
     // Done by both, since either may be the first; the later one fails if the program has begun.
@@ -136,7 +144,7 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 fn become_it(
     program: &Program,
     stdin: BorrowedFd<'_>,
-    said: BorrowedFd<'_>,
+    (said, output): (BorrowedFd<'_>, &Output),
     cwd: Option<BorrowedFd<'_>>,
 ) -> ! {
     let _ = setpgid(Pid::from_raw(0), Pid::from_raw(0));
@@ -145,6 +153,8 @@ fn become_it(
         .and_then(|()| dup_to(stdin, STDIN))
         .and_then(|()| dup_to(said, STDOUT))
         .and_then(|()| dup_to(said, STDERR))
+        .and_then(|()| redirect(output.stdout.as_deref(), STDOUT))
+        .and_then(|()| redirect(output.stderr.as_deref(), STDERR))
         .and_then(|()| file::close_all_but(STDERR + 1, &mut []));
     let error = match prepared {
         Ok(()) => process::execve(&program.path, &program.argv, &program.envp),
@@ -158,6 +168,11 @@ fn become_it(
     let len = room - rest.len();
     let _ = nix::unistd::write(std::io::stderr(), &text[..len]);
     process::exit_now(NOT_EXECUTED)
+}
+
+fn redirect(file: Option<&CStr>, number: i32) -> Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    dup_to(file::open_to_append(file)?.as_fd(), number)
 }
 
 /// Waits for the end of the program, and hears what it says meanwhile: `None` when it has ended by

@@ -8,8 +8,10 @@ use nix::sys::socket::{
     self, AddressFamily, Backlog, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
     SockType, UnixAddr, sockopt,
 };
+use std::ffi::OsStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const FLAGS: SockFlag = SockFlag::SOCK_CLOEXEC;
@@ -74,6 +76,37 @@ pub(crate) fn send_descriptor(
     let cut = Err(Errno::EMSGSIZE);
     let sent = sent.and_then(|sent| if sent == text.len() { Ok(()) } else { cut });
     explain(sent, "sendmsg", format_args!("{number}, SCM_RIGHTS"))
+}
+
+/// A socket at `path`, which must not be there yet, that datagrams are sent to.
+pub(crate) fn bind_datagram(path: &Path) -> Result<OwnedFd> {
+    let socket = datagram()?;
+    let bound = UnixAddr::new(path).and_then(|at| socket::bind(socket.as_raw_fd(), &at));
+    explain(bound, "bind", format_args!("{}", path.display()))?;
+    Ok(socket)
+}
+
+/// A socket whose datagrams go to `path`; one that begins with `@` is abstract.
+pub(crate) fn connect_datagram(path: &OsStr) -> Result<OwnedFd> {
+    let socket = datagram()?;
+    let address = match path.as_bytes().strip_prefix(b"@") {
+        Some(name) => UnixAddr::new_abstract(name),
+        None => UnixAddr::new(path),
+    };
+    let connected = address.and_then(|at| socket::connect(socket.as_raw_fd(), &at));
+    explain(connected, "connect", format_args!("{}", path.display()))?;
+    Ok(socket)
+}
+
+fn datagram() -> Result<OwnedFd> {
+    let made = socket::socket(AddressFamily::Unix, SockType::Datagram, FLAGS, None);
+    explain(made, "socket", format_args!("AF_UNIX, SOCK_DGRAM"))
+}
+
+/// A packet that is there already, or `EAGAIN`.
+pub(crate) fn recv_now(socket: BorrowedFd<'_>, packet: &mut [u8]) -> Result<usize> {
+    let received = socket::recv(socket.as_raw_fd(), packet, MsgFlags::MSG_DONTWAIT);
+    explain(received, "recv", format_args!("{}, MSG_DONTWAIT", socket.as_raw_fd()))
 }
 
 fn unconnected() -> Result<OwnedFd> {

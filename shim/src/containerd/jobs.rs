@@ -6,7 +6,9 @@ use crate::creator::{Made, Outcome, in_root};
 use crate::logs::{self, Opened};
 use crate::proto::types::Mount;
 use crate::ttrpc::{Code, Status};
-use peapod::container::{self, Config, Create, Detach, Exec, Force, Paused, Program, Root};
+use peapod::container::{
+    self, Cgroups, Config, Create, Detach, Exec, Force, Paused, Program, Root,
+};
 use peapod::error::Error;
 use std::path::Path;
 
@@ -37,6 +39,7 @@ impl Creation<'_> {
             preserve_fds: 0,
             no_pivot: settings.no_pivot,
             no_new_keyring: settings.no_new_keyring,
+            cgroups: Cgroups::AsNamed,
         };
         let made = in_root(&settings.root, |root| container::create_supervised(root, &create))?;
         rootfs.keep();

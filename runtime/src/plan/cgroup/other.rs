@@ -2,6 +2,7 @@
 
 use super::{CgroupPlan, Missing, UNLIMITED};
 use crate::error::{Error, Result};
+use crate::spec::numbers;
 use oci_spec::runtime::{LinuxCpu, LinuxHugepageLimit, LinuxRdma};
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ impl CgroupPlan {
                 continue;
             };
             let field = format!("linux.resources.cpu.{name}");
-            if !is_list(list) {
+            if numbers(list).is_none() {
                 let reason = "not a list of numbers and ranges, such as 0-3,7";
                 return Err(Error::invalid(field, format!("{list:?}"), reason));
             }
@@ -66,18 +67,6 @@ impl CgroupPlan {
         }
         Ok(())
     }
-}
-
-/// The kernel's list format (`bitmap_parselist`), but for its words and strides.
-fn is_list(list: &str) -> bool {
-    let number = |text: &str| text.parse::<u32>().ok();
-    list.split(',').all(|part| match part.split_once('-') {
-        None => number(part).is_some(),
-        Some((first, last)) => match (number(first), number(last)) {
-            (Some(first), Some(last)) => first <= last,
-            _ => false,
-        },
-    })
 }
 
 /// config-linux.md, "Huge page limits".

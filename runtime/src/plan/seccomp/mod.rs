@@ -8,6 +8,7 @@ mod arch;
 mod assemble;
 mod compile;
 mod condition;
+mod given;
 mod profile;
 mod syscalls;
 
@@ -78,6 +79,20 @@ impl Filter {
             flags: flags(asked),
             listener: listener(asked),
         })
+    }
+
+    /// Makes sure that every call of a profile is one, on some architecture.
+    pub(super) fn make_sure_all_are_known(asked: &LinuxSeccomp) -> Result<()> {
+        let mut names = asked.syscalls().iter().flatten().flat_map(|rule| rule.names());
+        let is_unknown =
+            |name: &&String| syscalls::find(name).is_none() && syscalls::part(name).is_none();
+        match names.find(is_unknown) {
+            Some(name) => {
+                let reason = "no such system call";
+                Err(Error::invalid("linux.seccomp.syscalls", format!("{name:?}"), reason))
+            }
+            None => Ok(()),
+        }
     }
 
     /// When a process loads this filter that may or may not gain privileges by exec.

@@ -1,7 +1,7 @@
 //! config-linux.md.
 
 use super::namespaces::{Kind, Namespaces};
-use super::{absolute_path, has_nul, process, seccomp};
+use super::{absolute_path, has_nul, netdevices, process, schedule, seccomp};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{Linux, LinuxDevice, LinuxDeviceType, Spec};
 use std::collections::HashMap;
@@ -31,6 +31,8 @@ pub(super) fn check(spec: &Spec, namespaces: &Namespaces<'_>) -> Result<()> {
         cgroups_path(path)?;
     }
     propagation(linux, namespaces)?;
+    schedule::memory_policy(linux)?;
+    netdevices::check(linux, namespaces)?;
     if let Some(sysctls) = linux.sysctl() {
         sysctl(sysctls, namespaces)?;
     }

@@ -5,11 +5,13 @@ mod hooks;
 mod linux;
 mod mounts;
 mod namespaces;
+mod netdevices;
 mod process;
+mod schedule;
 mod seccomp;
 
 pub(crate) use linux::sysctl_path;
-pub(crate) use mounts::REPLACEABLE;
+pub(crate) use mounts::{REPLACEABLE, check_mounts};
 pub(crate) use seccomp::check as check_seccomp;
 
 use super::signal;

@@ -34,6 +34,11 @@ pub(super) fn check(spec: &Spec, namespaces: &Namespaces<'_>) -> Result<()> {
     paths("linux.readonlyPaths", linux.readonly_paths().as_deref(), namespaces)
 }
 
+/// Those that a container is given while it runs.
+pub(crate) fn check_mounts(mounts: &[Mount]) -> Result<()> {
+    mounts.iter().try_for_each(mount)
+}
+
 fn paths(field: &str, paths: Option<&[String]>, namespaces: &Namespaces<'_>) -> Result<()> {
     let paths = paths.unwrap_or_default();
     if let Some(first) = paths.first() {

@@ -1,6 +1,6 @@
 //! config.md, "Process".
 
-use super::absolute_path;
+use super::{absolute_path, schedule};
 use crate::error::{Error, Result};
 use oci_spec::runtime::{PosixRlimit, Process, User};
 
@@ -20,12 +20,24 @@ pub(super) fn check(process: Option<&Process>) -> Result<()> {
     env(process.env().as_deref().unwrap_or_default())?;
     user(process.user())?;
     rlimits(process.rlimits().as_deref().unwrap_or_default())?;
+    schedule::check(process)?;
+    labels(process)?;
     match process.oom_score_adj() {
         Some(score) if !(-1000..=1000).contains(&score) => {
             Err(Error::invalid("process.oomScoreAdj", score, "not within -1000 and 1000"))
         }
         _ => Ok(()),
     }
+}
+
+fn labels(process: &Process) -> Result<()> {
+    for (field, label) in [
+        ("process.apparmorProfile", process.apparmor_profile()),
+        ("process.selinuxLabel", process.selinux_label()),
+    ] {
+        without_nul(field, label.as_deref().unwrap_or_default())?;
+    }
+    Ok(())
 }
 
 fn args(args: &[String]) -> Result<()> {

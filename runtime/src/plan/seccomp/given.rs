@@ -1,0 +1,93 @@
+//! A filter that was compiled by others, in base64.
+
+use super::Filter;
+use crate::error::{Error, Result};
+use crate::spec::annotations::SECCOMP_BPF_DATA;
+use crate::sys::seccomp::Instruction;
+
+/// `BPF_MAXINSNS` of the kernel.
+const MOST: usize = 4096;
+
+impl Filter {
+    /// Each instruction is eight bytes, in the machine's order (`struct sock_filter`). Whether they
+    /// make a program is for the kernel to say.
+    pub(in crate::plan) fn given(text: &str) -> Result<Self> {
+        let field = format!("annotations[{SECCOMP_BPF_DATA}]");
+        let invalid =
+            |reason: &str| Error::invalid(&field, format!("{} characters", text.len()), reason);
+        let bytes = decode(text).ok_or_else(|| invalid("not base64"))?;
+        let (instructions, rest) = bytes.as_chunks::<8>();
+        if instructions.is_empty() || !rest.is_empty() || instructions.len() > MOST {
+            return Err(invalid("not 1 to 4096 instructions of eight bytes"));
+        }
+        let program = instructions.iter().map(|[a, b, jt, jf, c, d, e, f]| Instruction {
+            code: u16::from_ne_bytes([*a, *b]),
+            jt: *jt,
+            jf: *jf,
+            k: u32::from_ne_bytes([*c, *d, *e, *f]),
+        });
+        Ok(Self { program: program.collect(), flags: 0, listener: None })
+    }
+}
+
+/// RFC 4648, section 4; line breaks are skipped.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let digits: Vec<u8> = digits.collect();
+    let (groups, rest) = digits.as_chunks::<4>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(groups.len() * 3);
+    for (at, group) in groups.iter().enumerate() {
+        let padding = group.iter().rev().take_while(|digit| **digit == b'=').count();
+        if padding > 2 || (padding > 0 && at + 1 < groups.len()) {
+            return None;
+        }
+        let mut word: u32 = 0;
+        for digit in &group[..4 - padding] {
+            word = word << 6 | u32::from(value(*digit)?);
+        }
+        word <<= 6 * padding;
+        bytes.extend(&word.to_be_bytes()[1..4 - padding]);
+    }
+    Some(bytes)
+}
+
+fn value(digit: u8) -> Option<u8> {
+    match digit {
+        b'A'..=b'Z' => Some(digit - b'A'),
+        b'a'..=b'z' => Some(digit - b'a' + 26),
+        b'0'..=b'9' => Some(digit - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_decoded() {
+        for (text, bytes) in
+            [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\nYmE=", "fooba")]
+        {
+            assert_eq!(decode(text).as_deref(), Some(bytes.as_bytes()), "{text}");
+        }
+        for bad in ["Zg", "Z===", "Zg==Zg==", "Zm9*", "===="] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_given_program_has_whole_instructions() {
+        // One that allows all: BPF_RET | BPF_K, SECCOMP_RET_ALLOW.
+        let filter = Filter::given("BgAAAAAA/38=").unwrap();
+        assert_eq!((filter.program[0].code, filter.program[0].k), (6, 0x7fff_0000));
+        for bad in ["", "BgAA", "no"] {
+            assert!(Filter::given(bad).is_err(), "{bad}");
+        }
+    }
+}
