@@ -33,7 +33,6 @@ mod notify;
 mod pidfd_socket;
 mod pidfile;
 mod processes;
-mod receiver;
 pub(crate) mod root;
 mod run;
 mod seal;

@@ -93,9 +93,8 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         birthplace: Birthplace::Sandbox(cgroup.clone()),
         pid_file: None,
         console: Console::Here,
-        pidfd_socket: None,
+        pidfd_sockets: Vec::new(),
         agent: None,
-        receiver: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };
