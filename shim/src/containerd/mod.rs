@@ -15,7 +15,6 @@ mod rootfs;
 mod serve;
 mod settings;
 mod settle;
-mod sha256;
 mod socket;
 mod start;
 mod task;
