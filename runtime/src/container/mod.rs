@@ -46,6 +46,7 @@ mod update;
 mod users;
 mod wait;
 
+pub use crate::plan::Annotation;
 pub use crate::plan::cgroup::place::Cgroups;
 pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;

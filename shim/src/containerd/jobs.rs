@@ -7,10 +7,15 @@ use crate::logs::{self, Opened};
 use crate::proto::types::Mount;
 use crate::ttrpc::{Code, Status};
 use peapod::container::{
-    self, Cgroups, Config, Create, Detach, Exec, Force, Paused, Program, Root,
+    self, Annotation, Cgroups, Config, Create, Detach, Exec, Force, Paused, Program, Root,
 };
 use peapod::error::Error;
 use std::path::Path;
+
+/// What containerd's own pod sandbox marks the container with that holds the pod's namespaces
+/// (containerd, internal/cri/annotations). Whatever its image is, it runs our pause.
+const PAUSE: Annotation<'_> =
+    Annotation { name: "io.kubernetes.cri.container-type", value: "sandbox" };
 
 /// Creates a container: its root file system, its logger, and itself.
 #[derive(Debug)]
@@ -39,6 +44,7 @@ impl Creation<'_> {
             preserve_fds: 0,
             no_pivot: settings.no_pivot,
             no_new_keyring: settings.no_new_keyring,
+            pause_if: Some(PAUSE),
             cgroups: Cgroups::AsNamed,
         };
         let made = in_root(&settings.root, |root| container::create_supervised(root, &create))?;

@@ -1,0 +1,87 @@
+//! Pause as a process: that of a sandbox, and of a container whose program it takes the place of.
+
+use super::seccomp::Filter;
+use super::{Descriptors, Executable, IdMaps, Identity, Labels, Process, Schedule, Stdio, Target};
+use crate::error::Result;
+use crate::sys::identity::{Capabilities, Ids};
+use crate::sys::process::Strings;
+use crate::sys::seccomp::PAUSE_CALLS;
+use oci_spec::runtime::Spec;
+use std::ffi::CString;
+
+/// The last process of the node that the kernel should kill for want of memory, but for the
+/// kubelet's own: Kubernetes' value for its pause.
+pub(crate) const OOM_SCORE: i32 = -998;
+
+/// Kubernetes' user of pause, with other real ids. Not root: pending signals are counted by user,
+/// and when a user has too many of them the kernel delivers a forged SIGTERM without what tells
+/// that it is forged. And real ids that differ: a process of the pod that takes on pause's ids
+/// could otherwise lower its limits (prlimit(2) compares all six), to the same end.
+const IDS: Ids = Ids { real: 65534, effective: 65535 };
+
+/// An annotation of config.json, and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annotation<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it says.
+    pub value: &'a str,
+}
+
+impl Annotation<'_> {
+    /// Whether `spec` has it.
+    pub(crate) fn is_in(&self, spec: &Spec) -> bool {
+        let value = spec.annotations().as_ref().and_then(|all| all.get(self.name));
+        value.is_some_and(|value| value == self.value)
+    }
+}
+
+impl Process {
+    /// Pause, with `arguments` after its name.
+    pub(crate) fn pause(arguments: impl IntoIterator<Item = CString>) -> Result<Self> {
+        let name = [c"pause".to_owned()];
+        Ok(Self {
+            executable: Executable::Pause,
+            stdio: Stdio::Closed,
+            preserved: Descriptors::default(),
+            argv: Strings::new(name.into_iter().chain(arguments).collect()),
+            // Empty: the initial stack stays within one page.
+            envp: Strings::new(Vec::new()),
+            home: None,
+            cwd: Target::new("", "/")?,
+            identity: Identity {
+                uid: IDS,
+                gid: IDS,
+                groups: Some(Vec::new()),
+                umask: 0o077,
+                capabilities: Capabilities::default(),
+            },
+            limits: Vec::new(),
+            oom_score_adj: Some(OOM_SCORE),
+            schedule: Schedule::default(),
+            labels: Labels::default(),
+            no_new_privileges: true,
+            seccomp: Some(Filter::allow_only(&PAUSE_CALLS)),
+        })
+    }
+
+    /// Pause in place of this program: where that would be, with less. It keeps the user if the
+    /// maps have no room for that of pause.
+    pub(super) fn replaced(self, maps: Option<&IdMaps>) -> Result<Self> {
+        let pause = Self::pause([])?;
+        let is_mapped = maps.is_none_or(|maps| pause.identity.must_be_mapped(maps).is_ok());
+        let identity = if is_mapped {
+            pause.identity
+        } else {
+            Identity { capabilities: Capabilities::default(), ..self.identity }
+        };
+        Ok(Self {
+            identity,
+            limits: self.limits,
+            oom_score_adj: self.oom_score_adj,
+            schedule: self.schedule,
+            labels: self.labels,
+            ..pause
+        })
+    }
+}
