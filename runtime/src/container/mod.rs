@@ -52,7 +52,7 @@ pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
 pub(crate) use console::Console;
 pub use console::Detach;
-pub use counters::{Counters, MemoryEvents, counters};
+pub use counters::{Counters, CountersAbove, MemoryEvents, counters};
 pub use create::{Create, create, dry_run};
 pub(crate) use create::{Prepared, Start, bring_up};
 pub use criu::{CgroupsMode, Checkpoint, Options as CriuOptions, Restore, checkpoint, restore};

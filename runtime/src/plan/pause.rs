@@ -1,13 +1,20 @@
 //! Pause as a process: that of a sandbox, and of a container whose program it takes the place of.
 
+use super::cgroup::place::{Birthplace, Cgroups};
 use super::seccomp::Filter;
-use super::{Descriptors, Executable, IdMaps, Identity, Labels, Process, Schedule, Stdio, Target};
+use super::{
+    DefaultEmpty, Descriptors, Executable, IdMaps, Identity, Labels, Namespaces, Process, Schedule,
+    Stdio, Target, c_string, sysctls,
+};
 use crate::error::Result;
+use crate::spec::parse_and_check;
 use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::process::Strings;
 use crate::sys::seccomp::PAUSE_CALLS;
-use oci_spec::runtime::Spec;
+use oci_spec::runtime::{self, Linux, Spec};
+use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::path::Path;
 
 /// The last process of the node that the kernel should kill for want of memory, but for the
 /// kubelet's own: Kubernetes' value for its pause.
@@ -82,6 +89,47 @@ impl Process {
             schedule: self.schedule,
             labels: self.labels,
             ..pause
+        })
+    }
+}
+
+/// What a configuration says of a sandbox. What it says of a program and its files is nothing to
+/// pause, which has its own.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) birthplace: Birthplace,
+    pub(crate) annotations: BTreeMap<String, String>,
+    pub(crate) pause: Configured,
+}
+
+/// What its pause is to be.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    pub(crate) namespaces: Namespaces,
+    pub(crate) hostname: Option<CString>,
+    pub(crate) sysctls: Vec<(CString, CString)>,
+    pub(crate) oom_score_adj: Option<i32>,
+    pub(crate) labels: Labels,
+}
+
+impl Asked {
+    /// Reads the configuration of the sandbox `id`: a config.json.
+    pub(crate) fn read(text: &[u8], id: &str) -> Result<Self> {
+        let spec = parse_and_check(Path::new("the configuration of the sandbox"), text)?;
+        let none = Linux::default_empty();
+        let linux = spec.linux().as_ref().unwrap_or(&none);
+        let process = spec.process().as_ref();
+        let hostname = spec.hostname().as_deref();
+        Ok(Self {
+            birthplace: Birthplace::of_container(&spec, id, Cgroups::AsNamed)?,
+            annotations: spec.annotations().clone().unwrap_or_default().into_iter().collect(),
+            pause: Configured {
+                namespaces: Namespaces::build(linux, None)?,
+                hostname: hostname.map(|name| c_string("hostname", name)).transpose()?,
+                sysctls: sysctls(linux)?,
+                oom_score_adj: process.and_then(runtime::Process::oom_score_adj),
+                labels: process.map(Labels::of).transpose()?.unwrap_or_default(),
+            },
         })
     }
 }

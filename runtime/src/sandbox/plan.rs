@@ -2,6 +2,7 @@
 
 use super::PidMode;
 use crate::error::{Error, Result};
+use crate::plan::pause::Configured;
 use crate::plan::{
     CgroupPlan, Common, Hooks, IdMaps, Link, Mount, Namespaces, Parameter, Plan, Process, Root,
     Shape, Source, Target, User,
@@ -22,20 +23,46 @@ const SHM_SIZE: &std::ffi::CStr = c"65536k";
 /// With `maps` a user namespace is made first, which then owns the others.
 pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Plan> {
     let hostname = hostname.map(checked_hostname).transpose()?;
-    // The number of the descriptor that it tells its readiness on.
-    let process = Process::pause([c"3".to_owned()])?;
+    let process = pause()?;
     if let Some(maps) = maps {
         process.identity.must_be_mapped(maps)?;
     }
+    Ok(Plan { hostname, ..of_pause(namespaces(maps), process)? })
+}
+
+/// Plans the pause process of a sandbox that is configured: its namespaces, names and sysctls are
+/// those that were asked for. Its root is as above, and its user and limits are always its own.
+pub(super) fn configured(asked: Configured) -> Result<Plan> {
+    let Configured { namespaces, hostname, sysctls, oom_score_adj, labels } = asked;
+    let own = pause()?;
+    let oom_score_adj = oom_score_adj.or(own.oom_score_adj);
+    let process = Process { oom_score_adj, labels, ..own };
+    if let Some(maps) = namespaces.user.maps() {
+        process.identity.must_be_mapped(maps)?;
+    }
+    if !namespaces.has_new_mounts() {
+        let reason = "a sandbox has one of its own";
+        return Err(Error::unsupported("linux.namespaces[mount]", reason));
+    }
+    Ok(Plan { hostname, sysctls, ..of_pause(namespaces, process)? })
+}
+
+/// Pause, with the number of the descriptor that it tells its readiness on.
+fn pause() -> Result<Process> {
+    Process::pause([c"3".to_owned()])
+}
+
+fn of_pause(namespaces: Namespaces, process: Process) -> Result<Plan> {
+    let owner = namespaces.user.maps().and_then(IdMaps::root).unwrap_or_default();
     Ok(Plan {
-        namespaces: namespaces(maps),
+        namespaces,
         keyring: None,
-        root: Root::Empty { owner: maps.and_then(IdMaps::root).unwrap_or_default() },
+        root: Root::Empty { owner },
         mounts: vec![shm()?],
         devices: Vec::new(),
         symlinks: Vec::new(),
         net_devices: Vec::new(),
-        hostname,
+        hostname: None,
         domainname: None,
         sysctls: Vec::new(),
         readonly_paths: Vec::new(),

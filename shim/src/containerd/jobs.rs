@@ -1,5 +1,6 @@
 //! What runs in creators: it may take its time, and leaves nothing behind when it fails.
 
+use super::pod::Mounts;
 use super::rootfs::{self, Rootfs};
 use super::{delete, settings::Settings};
 use crate::creator::{Made, Outcome, in_root};
@@ -26,11 +27,14 @@ pub(super) struct Creation<'a> {
     pub(super) mounts: &'a [Mount],
     pub(super) settings: &'a Settings,
     pub(super) opened: &'a Opened,
+    /// What it shares with its pod, if that is the shim's.
+    pub(super) pod: Option<Mounts>,
 }
 
 impl Creation<'_> {
     pub(super) fn run(&self) -> Outcome {
         let Self { id, bundle, settings, .. } = self;
+        self.pod.as_ref().map_or(Ok(()), |mounts| mounts.add_to(bundle))?;
         let rootfs = Rootfs::mount(bundle, self.mounts)?;
         let logger = logs::start(self.opened, id, self.namespace)?;
         let create = Create {

@@ -3,6 +3,7 @@
 use super::args::Args;
 use super::grave::Graves;
 use super::made::Purpose;
+use super::sandbox::Pod;
 use super::start::TTRPC_ADDRESS;
 use super::task::{Reply, Task};
 use super::{settle, socket};
@@ -38,6 +39,8 @@ pub(super) struct Shim {
     pub(super) events: EventLoop,
     pub(super) namespace: String,
     pub(super) tasks: BTreeMap<String, Task>,
+    /// The sandbox of the tasks, if containerd has left it to the shim.
+    pub(super) pod: Option<Pod>,
     pub(super) processes: Processes,
     pub(super) streams: Streams,
     pub(super) creators: BTreeMap<Key, (Creator, Purpose)>,
@@ -87,6 +90,7 @@ impl Shim {
             publisher: Publisher::new(address, namespace),
             namespace: namespace.to_owned(),
             tasks: BTreeMap::new(),
+            pod: None,
             processes: Processes::default(),
             streams: Streams::default(),
             creators: BTreeMap::new(),
@@ -124,6 +128,7 @@ impl Shim {
             Some(Source::Connection(key)) => self.serve(key, event),
             Some(Source::Process(key)) => self.ended(key),
             Some(Source::Creator(key)) => self.made(key),
+            Some(Source::Pause) => self.pause_ended(),
             Some(Source::Reader(key) | Source::Writer(key)) => self.flow(key),
             Some(Source::Memory(key)) => self.memory_was_short(key),
             // It is looked after in each round.
@@ -150,7 +155,8 @@ impl Shim {
     }
 
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.connections.is_empty() && self.creators.is_empty()
+        let has_nothing = self.tasks.is_empty() && self.pod.is_none();
+        has_nothing && self.connections.is_empty() && self.creators.is_empty()
     }
 
     /// Ends the shim when its clients have gone, or soon.
@@ -250,6 +256,7 @@ impl Shim {
             self.events.remove(client.connection.as_fd());
         }
         self.processes.forget_callers(key);
+        self.pod.iter_mut().for_each(|pod| pod.forget_callers(key));
         if self.is_idle() {
             self.events.set_timer(Instant::now() + IDLE, Timer::Idle);
             fork::trim_memory();
@@ -277,6 +284,8 @@ impl Shim {
                 self.ended(key);
             } else if let Some(key) = creator {
                 self.made(key);
+            } else if self.is_pause(pid) {
+                self.pause_ended();
             } else if self.creators.is_empty() {
                 fork::reap(pid);
             } else {

@@ -1,6 +1,7 @@
 //! The Task service, versions 2 and 3: one method a call. What can block is left to a creator, and
 //! answered when that has ended ([`made`](super::made)).
 
+use super::sandbox;
 use super::serve::Shim;
 use crate::creator::{failed, in_root};
 use crate::event_loop::Key;
@@ -69,6 +70,9 @@ impl Shim {
         let Call { service, method, payload, .. } = call;
         if SERVICES.contains(&service.as_str()) {
             return self.task_call(caller, method, payload);
+        }
+        if service == sandbox::SERVICE {
+            return self.sandbox_call(caller, method, payload);
         }
         Err(Status::new(Code::Unimplemented, format!("service {service}")))
     }
@@ -261,7 +265,7 @@ impl Shim {
 
     fn shutdown(&mut self, _request: &ShutdownRequest) -> Answer {
         // It is asked for after each task, but meant for the last one.
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() && self.pod.is_none() {
             self.end();
         }
         now(&Empty {})
@@ -360,6 +364,6 @@ fn not_found(id: &str) -> Status {
     Status::new(Code::NotFound, format!("task {id}"))
 }
 
-fn decode<T: Message + Default>(payload: &[u8]) -> Result<T, Status> {
+pub(super) fn decode<T: Message + Default>(payload: &[u8]) -> Result<T, Status> {
     T::decode(payload).map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
 }
