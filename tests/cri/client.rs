@@ -42,6 +42,9 @@ const POD_STATES: [&str; 2] = ["ready", "notready"];
 const CONTAINER_STATES: [&str; 4] = ["created", "running", "exited", "unknown"];
 const EXITED: i32 = 2;
 
+/// In the unit of times.
+const SECOND: i64 = 1_000_000_000;
+
 fn main() -> Result<ExitCode> {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -227,12 +230,12 @@ fn shown(status: &ContainerStatus) -> String {
     let times = [("started", created_at, started_at), ("finished", started_at, finished_at)];
     let mut text = named(&CONTAINER_STATES, status.state).to_owned();
     for (name, before, after) in times {
-        let has_order = if after == 0 {
-            "no"
-        } else if after >= before {
-            "yes"
-        } else {
-            "early"
+        // The beginning is by containerd's clock, the end by that of the runtime.
+        let is_in_order = after.saturating_add(SECOND) >= before;
+        let has_order = match after {
+            0 => "no",
+            _ if is_in_order => "yes",
+            _ => "early",
         };
         text.push_str(&format!(" {name}={has_order}"));
     }

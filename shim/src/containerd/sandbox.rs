@@ -284,6 +284,12 @@ impl Shim {
         .encode_to_vec())
     }
 
+    /// The pause process of the sandbox `id`, or 0 while there is none; `None` if there is no such
+    /// sandbox here.
+    pub(super) fn pause_of(&self, id: &str) -> Option<u32> {
+        self.pod(id).ok().map(|pod| pod.pid.cast_unsigned())
+    }
+
     /// Whether a process that has ended is pause.
     pub(super) fn is_pause(&self, pid: i32) -> bool {
         let pause = self.pod.as_ref().and_then(|pod| pod.pause.as_ref());

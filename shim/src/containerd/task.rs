@@ -191,6 +191,10 @@ impl Shim {
 
     fn pids(&mut self, request: &PidsRequest) -> Answer {
         let id = &request.id;
+        if let Some(pid) = self.pause_of(id) {
+            let pause = ProcessInfo { pid, info: None };
+            return now(&PidsResponse { processes: vec![pause] });
+        }
         let task = self.task(id)?;
         let first = self.process(task.first)?.pid;
         let mut pids = Root::open(&task.root)
@@ -248,12 +252,12 @@ impl Shim {
     }
 
     fn connected(&mut self, request: &ConnectRequest) -> Answer {
-        let pid = self.process(self.task(&request.id)?.first)?.pid;
-        now(&ConnectResponse {
-            shim_pid: std::process::id(),
-            task_pid: pid.cast_unsigned(),
-            version: String::new(),
-        })
+        // containerd asks for the sandbox as for a task, when it has been restarted.
+        let task_pid = match self.pause_of(&request.id) {
+            Some(pid) => pid,
+            None => self.process(self.task(&request.id)?.first)?.pid.cast_unsigned(),
+        };
+        now(&ConnectResponse { shim_pid: std::process::id(), task_pid, version: String::new() })
     }
 
     fn stats(&self, request: &StatsRequest) -> Answer {
