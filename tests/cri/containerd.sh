@@ -61,7 +61,7 @@ begin() {
 }
 end() {
     kill "$@" "$containerd"
-    wait "$containerd"
+    wait "$containerd" 2>/dev/null
 }
 # await CONDITION: waits until it is so, but not for ever.
 await() {
