@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# test.sh [--all]: all tests, in three stages.
+# test.sh [--all]: all tests, in four stages.
 #   1. Unit and property tests, as a user without privileges; among them the comparison of our seccomp filters with
 #      those of libseccomp.
 #   2. Integration tests, as root, on this machine's kernel: in a private mount namespace with a pure cgroup v2 tree.
 #      The unit tests run there once more, since those of cgroups have nothing to look at without privileges.
 #   3. Limits, as root, under User-Mode-Linux 6.1, which has the cgroup v2 controllers that this machine may lack.
+#   4. Real callers, as root, from a Debian forky root (750 MB, see peers.sh): podman, containerd, CRIU.
 # --all adds: every system call at which the runtime can be disturbed, and not a sample; stage 3 again under
-# User-Mode-Linux 7.2, from a Debian forky root (750 MB, see peers.sh); and the known attacks against crun and runc, which
-# prove that those tests can fail (see cve.sh).
+# User-Mode-Linux 7.2, with systemd too; and the known attacks against crun and runc, which prove that those tests can
+# fail (see cve.sh).
 #
 # The last line is `N passed, N failed, N skipped`. A test that finds that it cannot run here writes a line
 # `skipped: NAME: REASON` and passes; it is counted as skipped.
@@ -30,6 +31,8 @@ log=$(mktemp)
 public=$(mktemp -d)
 trap 'rm -rf "$log" "$public"' EXIT
 broken=0 not_run=()
+# What needs other runtimes and engines.
+callers="checkpoint clients cri shim"
 
 # skip WHAT REASON: a whole stage.
 skip() {
@@ -107,7 +110,9 @@ need jq=jq setpriv=util-linux strace=strace apparmor_parser=apparmor
 [[ -e /usr/include/seccomp.h && -e /usr/share/containers/seccomp.json ]] ||
     apt_install libseccomp-dev golang-github-containers-common
 programs=$(products release)
+peers=${PEAPOD_PEERS:-$cache/peers}
 environment=(
+    PEAPOD_PEERS="$peers"
     PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
     PEAPOD_TEST_PROGRAMS="$programs"
 )
@@ -135,8 +140,9 @@ if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
 else
     cd "$repo/tests"
     while read -r name executable; do
-        # The limits have a stage of their own, seccomp had its in the first, and tidy belongs to check.sh.
-        [[ $name != limits && $name != seccomp && $name != tidy && -n $executable ]] || continue
+        # The limits and the callers have stages of their own, seccomp had its in the first, and tidy belongs to
+        # check.sh.
+        [[ ! " limits seccomp tidy $callers " == *" $name "* && -n $executable ]] || continue
         run "$name" with_cgroup2 timeout "$patience" env "${environment[@]}" "$executable" </dev/null
     done <<<"$unit"$'\n'"$integration"
     cd "$repo"
@@ -144,16 +150,33 @@ fi
 
 say "3. limits, under User-Mode-Linux 6.1"
 limits_in "limits on 6.1"
-if $all; then
-    say "3. limits, under User-Mode-Linux 7.2"
-    peers=${PEAPOD_PEERS:-$cache/peers}
-    "$repo/scripts/peers.sh" "$peers"
-    limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
-    say "3. cgroups of systemd's, under User-Mode-Linux 7.2"
-    run "limits under systemd" "$repo/scripts/peers.sh" "$peers" "$repo/scripts/vm.sh" --systemd --deadline 300 \
-        env "${environment[@]}" "$limits" systemd
-    say "the known attacks, against three runtimes"
-    "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
+
+say "4. real callers, from a Debian forky root"
+if [[ $EUID != 0 ]] && ! command -v sudo >/dev/null; then
+    skip "$callers" "need root or sudo"
+elif ! "$repo/scripts/peers.sh" "$peers"; then
+    skip "$callers" "the root at $peers could not be built"
+else
+    cd "$repo/tests"
+    while read -r name executable; do
+        case $name in
+            # CRIU is in that root, and looks at files where it is.
+            checkpoint) run "$name" "$repo/scripts/peers.sh" "$peers" env "${environment[@]}" "$executable" </dev/null ;;
+            *)
+                [[ " $callers " == *" $name "* && -n $executable ]] || continue
+                run "$name" with_cgroup2 timeout "$patience" env "${environment[@]}" "$executable" </dev/null
+                ;;
+        esac
+    done <<<"$integration"
+    cd "$repo"
+    if $all; then
+        say "3. limits, under User-Mode-Linux 7.2, without systemd and with it"
+        limits_in "limits on 7.2" "$repo/scripts/peers.sh" "$peers"
+        run "limits under systemd" "$repo/scripts/peers.sh" "$peers" "$repo/scripts/vm.sh" --systemd --deadline 300 \
+            env "${environment[@]}" "$limits" systemd
+        say "the known attacks, against three runtimes"
+        "$repo/scripts/cve.sh" --peers "$peers" || broken=$((broken + 1))
+    fi
 fi
 
 # libtest may have begun the line with a test's name.

@@ -108,6 +108,8 @@ pub fn features() -> Value {
             "netDevices": { "enabled": true },
             "mountExtensions": { "idmap": { "enabled": true } },
         },
+        // None that is acted on could do harm.
+        "potentiallyUnsafeConfigAnnotations": [],
         "annotations": {
             "org.peapod.version": env!("CARGO_PKG_VERSION"),
             "org.peapod.commit": env!("PEAPOD_COMMIT"),

@@ -1,6 +1,7 @@
 //! The command line, verb by verb, on real containers. Needs root.
 
 mod annotations;
+mod check;
 mod create;
 mod delegation;
 mod delete;
@@ -36,6 +37,7 @@ mod state;
 mod stop;
 mod terminal;
 mod time;
+mod traced;
 mod update;
 mod usage;
 mod user_namespace;

@@ -57,7 +57,7 @@ c() { timeout 60 ctr --address "$CRI_SOCKET" "$@"; }
 begin() {
     $inside containerd --config /tmp/containerd.toml >>/tmp/containerd.log 2>&1 &
     containerd=$!
-    await 'c version >/dev/null 2>&1 && cri pods >/dev/null 2>&1'
+    await 'c version && cri pods'
 }
 end() {
     kill "$@" "$containerd"
@@ -66,10 +66,13 @@ end() {
 # await CONDITION: waits until it is so, but not for ever.
 await() {
     SECONDS=0
-    until eval "$1"; do ((SECONDS < 20)) || return 1; done
+    until eval "$1" >/dev/null 2>&1; do ((SECONDS < 20)) || return 1; done
 }
-# left: what there is of pods that should be gone.
+# left: what there is of pods that should be gone, once they have had the time for it.
 left() {
+    await '[[ -z $(there) ]]' || there
+}
+there() {
     # Not those who have ended, and wait for PID 1 of this session.
     ps -eo stat=,comm= | grep -E '^[^Z].* (containerd-shim|containerd-shim-runc-v2|pause|sleep)$' || true
     grep -E '/run/state|/run/netns' /proc/mounts || true

@@ -41,7 +41,7 @@ fn a_pod_may_be_in_the_network_of_the_host() -> Result<()> {
         "cri pod $p",
         "k=$(cri create $p one -- sleep 1000); cri start $k",
         "for n in net ipc uts pid; do [[ $(readlink /proc/$(pgrep -x sleep | tail -n 1)/ns/$n) == \
-         $(readlink /proc/$containerd/ns/$n) ]] && echo $n; done",
+         \"$(readlink /proc/$containerd/ns/$n)\" ]] && echo $n; done; true",
         "cri exec $k -- sh -c 'hostname; cat /etc/hostname'",
         "cri rmp $p; left",
     ];
@@ -58,7 +58,7 @@ fn a_pod_may_be_in_other_namespaces_of_the_host() -> Result<()> {
         "cri pod $p",
         "k=$(cri create $p one -- sleep 1000); cri start $k",
         "for n in net ipc pid; do [[ $(readlink /proc/$(pgrep -x sleep | tail -n 1)/ns/$n) == \
-         $(readlink /proc/$containerd/ns/$n) ]] && echo $n; done",
+         \"$(readlink /proc/$containerd/ns/$n)\" ]] && echo $n; done; true",
         "touch /dev/shm/of-host; cri exec $k -- ls /dev/shm/of-host; rm /dev/shm/of-host",
         "cri stopp $p; cri rmp $p; left",
     ];

@@ -2,6 +2,7 @@
 //! (`scripts/vm.sh --security apparmor`).
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -57,6 +58,13 @@ fn a_program_is_confined_by_its_profile_and_so_is_one_that_is_added() -> Result<
     assert_eq!(container.exec(&[], &SHOW)?.ok()?, "peapod-test (enforce)\n");
     let other = container.exec(&["--apparmor", "peapod-other"], &SHOW)?.ok()?;
     assert_eq!(other, "peapod-other (enforce)\n");
+    // A process that says nothing of a profile is not less confined.
+    let file = root.file("process.json");
+    let process = json!({ "user": { "uid": 0, "gid": 0 }, "cwd": "/", "args": SHOW,
+        "env": ["PATH=/bin"] });
+    fs::write(&file, process.to_string())?;
+    let file = file.to_str().context("a path")?;
+    assert_eq!(container.exec(&["--process", file], &[])?.ok()?, "peapod-test (enforce)\n");
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 //! compared. Needs root, and the root of `scripts/peers.sh`.
 
 mod events;
+mod groups;
 mod io;
 mod metrics;
 mod sessions;
+mod slow;
 mod survival;
 mod task;

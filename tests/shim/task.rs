@@ -61,7 +61,7 @@ fn a_program_that_handles_its_signal_ends_as_it_likes() -> Result<()> {
     let session = compare(
         "signals",
         &[
-            "c run -d $o $image s sh -c 'trap \"exit 9\" TERM; echo ready; \
+            "c run -d $o $image s sh -c 'trap \"exit 9\" TERM; \
              while :; do sleep 0.01; done'",
             "c task exec --exec-id w s sh -c 'sleep 0.3'",
             "c task kill -s TERM s",

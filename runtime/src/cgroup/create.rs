@@ -96,6 +96,17 @@ impl Hierarchy {
         })
     }
 
+    /// The limits of `plan` that this host cannot give, whatever group they are for.
+    pub(crate) fn missing(&self, plan: &CgroupPlan) -> Result<Vec<Error>> {
+        let doing = || "the root cgroup".to_owned();
+        let fd = file::open_beneath(self.root.as_fd(), c".", OFlag::O_PATH | OFlag::O_DIRECTORY);
+        let top = Above { path: String::new(), fd: fd.doing(doing)? };
+        let offer = read(top.fd.as_fd(), c"cgroup.controllers").doing(doing)?;
+        let is_offered = |name: &str| offer.split_whitespace().any(|offered| offered == name);
+        let missing = plan.controllers.iter().filter(|needed| !is_offered(needed.name));
+        Ok(missing.map(|needed| top.unavailable(needed)).collect())
+    }
+
     fn try_enable(&self, names: &Names, plan: &CgroupPlan) -> std::result::Result<(), Failure> {
         let mut above = Above { path: String::new(), fd: open(self.root.as_fd(), c".")? };
         for (path, name) in &names.above {

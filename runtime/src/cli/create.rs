@@ -2,7 +2,7 @@
 
 use super::warn;
 use anyhow::Result;
-use peapod::container::{Cgroups, Config, Create, Root, create, dry_run};
+use peapod::container::{Cgroups, Config, Create, Root, create, dry_run, trace, write_trace};
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -51,6 +51,10 @@ pub(super) struct Shared {
     #[arg(long, default_value_t = 0, value_name = "N")]
     preserve_fds: u32,
 
+    /// Write how long each phase took to this file, as trace events of Chrome's
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
     /// Enter the root by chroot, which a ramdisk needs, and not by `pivot_root`
     #[arg(long)]
     no_pivot: bool,
@@ -61,6 +65,17 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Does it, and writes down how long that took, if anybody wants to know.
+    pub(super) fn traced<T, E: From<peapod::error::Error>>(
+        &self,
+        act: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let Some(path) = &self.trace else { return act() };
+        trace();
+        let done = act();
+        write_trace(path).map_err(E::from).and(done)
+    }
+
     pub(super) fn request(&self, cgroups: Cgroups) -> Create<'_> {
         Create {
             id: &self.id,
@@ -90,6 +105,6 @@ impl Arguments {
             let plan = dry_run(root, &request)?;
             return Ok(std::io::stdout().lock().write_all(plan.as_bytes())?);
         }
-        warn(&create(root, &request)?)
+        self.shared.traced(|| warn(&create(root, &request)?))
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one verb a file, its arguments and its `run`.
 
+mod check;
 mod checkpoint;
 mod create;
 mod delete;
@@ -58,7 +59,7 @@ macro_rules! verb {
     };
 }
 
-const VERBS: [Verb; 21] = [
+const VERBS: [Verb; 22] = [
     verb!(create, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
     verb!(start),
     verb!(run, |verb, globals| verb.run(&Root::open(&globals.root)?, globals.cgroups())),
@@ -78,6 +79,7 @@ const VERBS: [Verb; 21] = [
     verb!(wait),
     verb!(mounts),
     verb!(sandbox),
+    verb!(check, |verb, _globals| verb.run()),
     verb!(spec, |verb, _globals| verb.run()),
     verb!(features, |verb, _globals| verb.run()),
 ];

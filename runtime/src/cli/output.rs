@@ -19,6 +19,11 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<()> {
     Ok(std::io::stdout().lock().write_all(&text)?)
 }
 
+/// Prints a text as it is.
+pub(super) fn print(text: &str) -> Result<()> {
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
+}
+
 /// Prints rows in columns as wide as their widest cell.
 pub(super) fn table(rows: &[Vec<String>]) -> Result<()> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

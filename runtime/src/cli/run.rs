@@ -32,13 +32,17 @@ impl Arguments {
             keep: self.keep,
             no_subreaper: self.no_subreaper,
         };
-        let running = run(root, &request).map_err(|error| {
-            let code = exit_code_of(&error);
-            Failed { code, error: error.into() }
-        })?;
-        warn(&running.warnings)?;
-        let (code, warnings) = running.wait().map_err(anyhow::Error::from)?;
-        warn(&warnings)?;
-        Ok(code)
+        self.shared.traced(|| execute(root, &request))
     }
+}
+
+fn execute(root: &Root, request: &Run<'_>) -> Result<u8, Failed> {
+    let running = run(root, request).map_err(|error| {
+        let code = exit_code_of(&error);
+        Failed { code, error: error.into() }
+    })?;
+    warn(&running.warnings)?;
+    let (code, warnings) = running.wait().map_err(anyhow::Error::from)?;
+    warn(&warnings)?;
+    Ok(code)
 }

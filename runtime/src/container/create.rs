@@ -10,6 +10,7 @@ use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
+use super::trace::phase;
 use super::{Root, descriptors, filter, gate, grant, hooks, netdevices, notify, pidfile};
 use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
@@ -84,11 +85,14 @@ pub(super) struct Created {
 
 /// Creates a container for a caller that stays, or one that does not.
 pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> Result<Created> {
+    phase("config.json");
     let bundle = absolute(request.bundle)?;
     let Loaded { spec, text } = load_from(request.config, &bundle)?;
     let sandbox = request.sandbox.map(|id| Membership::open(root, id)).transpose()?;
     let options = request.options(sandbox.as_ref())?;
+    phase("plan");
     let plan = Plan::build(&spec, &bundle, &options, &Facts::probe()?)?;
+    phase("sources");
     let console = Console::open(&plan, request.console_socket, detach)?;
     netdevices::check(&plan)?;
     let sources = Sources::open(&plan, None)?;
@@ -184,6 +188,7 @@ pub(crate) enum Start<'a> {
 /// the state first, then the cgroup, then the process. What is made is held by guards; an error
 /// drops them, and with them what they made.
 pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Result<Up> {
+    phase("state");
     let interrupt = Interrupt::catch()?;
     let plan = prepared.plan;
     let entry = reserved.entry()?;
@@ -196,7 +201,9 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
     if prepared.state.is_notified {
         prepared.sources.open_notify(plan, notify::make_directory(entry)?.as_fd())?;
     }
+    phase("cgroup");
     let mut made = prepared.birthplace.make(&reserved, plan)?;
+    phase("device program");
     if let Some(rules) = &plan.cgroup.devices {
         made.leaf().confine(rules, reserved.root())?;
     }
@@ -207,10 +214,12 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
         Start::Later => Some(gate::open(entry)?),
         Start::AtOnce(_) => None,
     };
+    phase("clone");
     let spawned = spawn(plan, &prepared.sources, made.leaf().fd(), gate.as_ref())?;
     made.has_process();
     let mut spawned = spawned.with_agent(prepared.agent.take());
     let hooks = OfCreate { hooks: &plan.hooks, state: &prepared.state };
+    phase("init: from clone to ready");
     let terminal = spawned
         .wait_until_ready(plan, Some(hooks), &interrupt)
         .and_then(|pid| settle(pid, &mut prepared, made.leaf(), entry))
@@ -219,6 +228,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
             None => Ok(None),
         })
         .map_err(|error| grant::blame_memory(error, made.leaf()))?;
+    phase("letting go");
     spawned.release().map_err(|error| grant::blame_memory(error, made.leaf()))?;
     if let Start::AtOnce(ready) = prepared.start {
         drop(prepared.sources);
@@ -236,6 +246,7 @@ pub(crate) fn bring_up(reserved: Reserved<'_>, mut prepared: Prepared<'_>) -> Re
 /// What init is given by its parent once it has done its own part, and what is written of it. The
 /// limits that setting up could have met come last.
 fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Entry) -> Result<()> {
+    phase("limits, state and pid file");
     let plan = prepared.plan;
     grant::limits(plan, pid)?;
     grant::oom_score(plan, pid)?;

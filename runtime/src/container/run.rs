@@ -8,6 +8,7 @@ use super::interrupt::Interrupt;
 use super::notify::Notify;
 use super::root::Root;
 use super::start::begin;
+use super::trace::phase;
 use crate::error::{Doing, Error, Result};
 use crate::sys::Errno;
 use crate::sys::process::{self, Child};
@@ -60,12 +61,14 @@ pub fn run<'a>(root: &'a Root, request: &'a Run<'a>) -> Result<Running<'a>> {
     let mut signals = foreground::signals(request.detach)?;
     interrupt.make_sure_none_came()?;
     interrupt.end(signals.as_mut());
+    phase("start: from the gate to exec");
     let mut notify = begin(root, id)?;
     if request.detach == Detach::Yes
         && let Some(notify) = notify.take()
     {
         notify.wait()?;
     }
+    phase("program");
     if request.keep || request.detach == Detach::Yes {
         removal.id = None;
     }
@@ -97,6 +100,7 @@ impl<'a> Running<'a> {
         let Self { terminal, signals, mut removal, notify, .. } = self;
         let Some(signals) = signals else { return Ok((0, Vec::new())) };
         let code = foreground::wait(&removal.child, &signals, terminal, notify)?;
+        phase("delete");
         let complaints = removal.now()?;
         foreground::reap(&signals)?;
         Ok((code, complaints))

@@ -37,6 +37,7 @@ impl Plan {
         let facts = namespaces.user.facts(facts);
         let mut process = Process::of(process, &facts, &mut warnings)?;
         process.preserve(descriptors)?;
+        process.labels = process.labels.or(&container.common.labels);
         if container.keeps_groups {
             process.identity.groups = None;
         }

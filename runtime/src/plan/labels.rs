@@ -3,10 +3,11 @@
 use super::c_string;
 use crate::error::Result;
 use oci_spec::runtime::Process;
+use serde::{Deserialize, Serialize};
 use std::ffi::CString;
 
 /// The labels that the program gets when it is executed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Labels {
     /// The command that asks `AppArmor` for a profile: `exec NAME`.
     pub(crate) apparmor: Option<CString>,
@@ -22,6 +23,14 @@ impl Labels {
         let label = asked(process.selinux_label());
         let label = label.map(|label| c_string("process.selinuxLabel", &label));
         Ok(Self { apparmor: command.transpose()?, selinux: label.transpose()? })
+    }
+
+    /// With those of `others` for what these say nothing of.
+    pub(super) fn or(self, others: &Self) -> Self {
+        Self {
+            apparmor: self.apparmor.or_else(|| others.apparmor.clone()),
+            selinux: self.selinux.or_else(|| others.selinux.clone()),
+        }
     }
 
     /// Whether there are none.

@@ -200,9 +200,9 @@ impl Plan {
             namespaces,
             keyring,
             root,
-            process,
             has_mount_label: linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()),
-            common: Common::of(linux)?,
+            common: Common::of(linux, &process.labels)?,
+            process,
             warnings,
         })
     }

@@ -1,5 +1,6 @@
 //! When, where and as what a process runs: its scheduling, its memory, its personality.
 
+use super::labels::Labels;
 use crate::error::{Error, Result};
 use crate::spec::numbers;
 use crate::sys::schedule::{ATTRIBUTES_SIZE, Attributes, Bits};
@@ -37,8 +38,8 @@ impl Default for Schedule {
     }
 }
 
-/// What every process of a container has, and no field of `process` speaks of: it is kept for
-/// `exec`.
+/// What every process of a container has, and `process` of an added one need not speak of: it is
+/// kept for `exec`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Common {
@@ -47,6 +48,10 @@ pub(crate) struct Common {
     pub(crate) personality: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) memory_policy: Option<MemoryPolicy>,
+    /// What the first process has, for those that say nothing of it: an added one must not be less
+    /// confined because a field is missing.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub(crate) labels: Labels,
 }
 
 /// What `set_mempolicy(2)` takes.
@@ -133,7 +138,7 @@ fn scheduler(asked: &Scheduler) -> Attributes {
 }
 
 impl Common {
-    pub(super) fn of(linux: &Linux) -> Result<Self> {
+    pub(super) fn of(linux: &Linux, labels: &Labels) -> Result<Self> {
         let personality = linux.personality().as_ref().map(|asked| match asked.domain() {
             LinuxPersonalityDomain::PerLinux => 0,
             LinuxPersonalityDomain::PerLinux32 => 8,
@@ -146,7 +151,7 @@ impl Common {
             Ok(MemoryPolicy { mode, nodes: nodes.unwrap_or(Bits::NONE) })
         };
         let memory_policy = linux.memory_policy().as_ref().map(policy).transpose()?;
-        Ok(Self { personality, memory_policy })
+        Ok(Self { personality, memory_policy, labels: labels.clone() })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -202,11 +207,13 @@ mod tests {
         let linux = json!({ "personality": { "domain": "LINUX32" },
             "memoryPolicy": { "mode": "MPOL_BIND", "nodes": "0-2,65",
                 "flags": ["MPOL_F_STATIC_NODES"] } });
-        let common = Common::of(&serde_json::from_value(linux).unwrap()).unwrap();
+        let common =
+            Common::of(&serde_json::from_value(linux).unwrap(), &Labels::default()).unwrap();
         let text = serde_json::to_string(&common).unwrap();
         assert_eq!(text, r#"{"personality":8,"memoryPolicy":{"mode":32770,"nodes":[0,1,2,65]}}"#);
         assert_eq!(serde_json::from_str::<Common>(&text).unwrap(), common);
-        assert!(Common::of(&serde_json::from_value(json!({})).unwrap()).unwrap().is_empty());
+        let nothing = serde_json::from_value(json!({})).unwrap();
+        assert!(Common::of(&nothing, &Labels::default()).unwrap().is_empty());
     }
 
     #[test]

@@ -64,6 +64,22 @@ pub(crate) fn parse_and_check(path: &Path, text: &[u8]) -> Result<Spec> {
     Ok(spec)
 }
 
+/// The configuration in `bundle`, if it can be parsed, and what is wrong with it: everything that
+/// can be seen at once.
+pub(crate) fn problems(bundle: &Path) -> (Option<Spec>, Vec<Error>) {
+    let path = bundle.join("config.json");
+    let text = make_sure_it_is_a_directory(bundle).and_then(|()| read("config.json", &path));
+    match text.and_then(|text| parse::<Spec>(&path, &text)) {
+        Err(error) => (None, vec![error]),
+        Ok(mut spec) => {
+            older::translate(&mut spec);
+            let mut found = validate::problems(&spec);
+            found.extend(unsupported::problems(&spec));
+            (Some(spec), found)
+        }
+    }
+}
+
 /// The `linux.resources` in a text of its own; `path` is what errors call it.
 pub(crate) fn resources(path: &Path, text: &[u8]) -> Result<LinuxResources> {
     parse(path, text)

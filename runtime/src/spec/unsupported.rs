@@ -14,12 +14,13 @@ const UNSUPPORTED: &[(&str, Asks)] = &[("linux.intelRdt", |spec| {
 })];
 
 pub(super) fn check(spec: &Spec) -> Result<()> {
-    match UNSUPPORTED.iter().find(|(_, asks)| asks(spec)) {
-        Some((field, _)) => {
-            Err(Error::unsupported(*field, "not supported by this version of peapod"))
-        }
-        None => Ok(()),
-    }
+    problems(spec).next().map_or(Ok(()), Err)
+}
+
+/// Everything of that kind.
+pub(super) fn problems(spec: &Spec) -> impl Iterator<Item = Error> {
+    let asked = UNSUPPORTED.iter().filter(|(_, asks)| asks(spec));
+    asked.map(|(field, _)| Error::unsupported(*field, "not supported by this version of peapod"))
 }
 
 fn linux(spec: &Spec, asks: impl Fn(&Linux) -> bool) -> bool {

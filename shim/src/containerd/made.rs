@@ -185,6 +185,18 @@ impl Shim {
         self.watch(creator, Purpose::Sandbox { step, caller })
     }
 
+    /// Asks those who make containers to undo what they have begun, if `is_meant` says so of the
+    /// container's first process and of the caller.
+    pub(super) fn interrupt(&self, is_meant: impl Fn(Key, Caller) -> bool) {
+        for (creator, purpose) in self.creators.values() {
+            if let Purpose::Create { process, caller, .. } = purpose
+                && is_meant(*process, *caller)
+            {
+                creator.interrupt();
+            }
+        }
+    }
+
     /// A creator has ended.
     pub(super) fn made(&mut self, key: Key) {
         let Some((creator, _)) = self.creators.get(&key) else { return };
@@ -210,6 +222,7 @@ impl Shim {
             Purpose::Update { caller } => self.done(caller, outcome),
             Purpose::Sandbox { step, caller } => self.sandbox_made(step, caller, outcome),
         }
+        self.wait_for_work();
         // Its orphans are the shim's now.
         if let Err(error) = self.reap() {
             self.log.say(error);

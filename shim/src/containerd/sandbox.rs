@@ -323,6 +323,12 @@ impl Pod {
         WaitResponse { exit_status, exited_at }
     }
 
+    /// Whether somebody may have a use for it: as long as pause is there, and before that as long
+    /// as somebody could start it, whose image may be a long time coming.
+    pub(super) fn is_needed(&self, has_clients: bool) -> bool {
+        self.exit.is_none() && (self.phase != Phase::Created || has_clients)
+    }
+
     /// Nobody waits over this connection any more.
     pub(super) fn forget_callers(&mut self, connection: crate::event_loop::Key) {
         self.waiters.retain(|caller| caller.connection != connection);

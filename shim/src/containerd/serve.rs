@@ -23,8 +23,14 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-/// How long a shim stays that nobody has a use for.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long a shim stays that nobody has a use for any more.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// The same with a connection: containerd may have given up the shim, and forgotten to close it.
+const FORGOTTEN: Duration = Duration::from_secs(15);
+
+/// How long it waits for the first call: as long as containerd tries to connect.
+const UNUSED: Duration = Duration::from_secs(100);
 
 /// How long clients may take to close their connections when the shim ends: the answer to the call
 /// that ends it has to arrive before.
@@ -107,7 +113,7 @@ impl Shim {
 
     fn run(&mut self) -> Result<()> {
         let mut events = Vec::new();
-        self.events.set_timer(Instant::now() + IDLE, Timer::Idle);
+        self.events.set_timer(Instant::now() + UNUSED, Timer::Idle);
         loop {
             self.publish()?;
             if self.is_over || (self.is_ending && self.connections.is_empty()) {
@@ -155,8 +161,18 @@ impl Shim {
     }
 
     fn is_idle(&self) -> bool {
-        let has_nothing = self.tasks.is_empty() && self.pod.is_none();
-        has_nothing && self.connections.is_empty() && self.creators.is_empty()
+        let has_clients = !self.connections.is_empty();
+        let has_pod = self.pod.as_ref().is_some_and(|pod| pod.is_needed(has_clients));
+        self.tasks.is_empty() && self.creators.is_empty() && !has_pod
+    }
+
+    /// Somebody has been heard of. If there is nothing to be done for anybody, the shim ends when
+    /// that stays so.
+    pub(super) fn wait_for_work(&mut self) {
+        if self.is_idle() {
+            let patience = if self.connections.is_empty() { IDLE } else { FORGOTTEN };
+            self.events.set_timer(Instant::now() + patience, Timer::Idle);
+        }
     }
 
     /// Ends the shim when its clients have gone, or soon.
@@ -193,7 +209,7 @@ impl Shim {
             Ok(()) => drop(self.connections.insert(key, Client { connection, interest })),
             Err(error) => self.log.say(error),
         }
-        self.events.clear_timer(Timer::Idle);
+        self.events.set_timer(Instant::now() + UNUSED, Timer::Idle);
     }
 
     fn serve(&mut self, key: Key, event: Event) {
@@ -214,6 +230,7 @@ impl Shim {
             Progress::Open => self.refresh(key),
             Progress::Closed => self.disconnect(key),
         }
+        self.wait_for_work();
     }
 
     fn next_call(&mut self, key: Key) -> Option<Call> {
@@ -257,10 +274,9 @@ impl Shim {
         }
         self.processes.forget_callers(key);
         self.pod.iter_mut().for_each(|pod| pod.forget_callers(key));
-        if self.is_idle() {
-            self.events.set_timer(Instant::now() + IDLE, Timer::Idle);
-            fork::trim_memory();
-        }
+        // containerd has ended, and will not know the container when it comes back.
+        self.interrupt(|_, caller| caller.connection == key);
+        self.wait_for_work();
     }
 
     fn hear(&mut self) -> Result<()> {
@@ -321,8 +337,8 @@ impl Shim {
     fn describe(&mut self) {
         let (waiting, dropped) = self.publisher.counts();
         let mut lines = vec![format!(
-            "state: tasks {}, connections {}, creators {}, streams {}, events {waiting} waiting and \
-             {dropped} dropped",
+            "state: {} tasks, {} connections, {} creators, {} streams; events: {waiting} wait, \
+             {dropped} were dropped",
             self.tasks.len(),
             self.connections.len(),
             self.creators.len(),

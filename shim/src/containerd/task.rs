@@ -168,7 +168,7 @@ impl Shim {
             return Err(finished());
         }
         let signal = signal.cast_signed();
-        if exec_id.is_empty() && (*all || signal == SIGKILL) {
+        if process.handle.is_some() && exec_id.is_empty() && (*all || signal == SIGKILL) {
             let root = Root::open(&self.task(id)?.root)?;
             return match container::kill(&root, id, signal, Target::All) {
                 Err(Error::WrongState(_)) => Err(finished()),
@@ -177,6 +177,10 @@ impl Shim {
                     now(&Empty {})
                 }
             };
+        }
+        if process.phase == Phase::Creating && signal == SIGKILL {
+            self.interrupt(|process, _| process == key);
+            return now(&Empty {});
         }
         let Some(handle) = &process.handle else {
             let message = format!("process {exec_id:?} of task {id} was not created yet");
@@ -292,6 +296,8 @@ impl Shim {
             Phase::Running => process.exit.is_some(),
         };
         if !may_be && !is_deleted {
+            // Who does not want it need not have it made.
+            self.interrupt(|process, _| process == key);
             let message = format!("cannot delete a running process: {exec_id:?} of task {id}");
             return Err(Status::new(Code::FailedPrecondition, message));
         }

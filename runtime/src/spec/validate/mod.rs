@@ -26,17 +26,39 @@ const NEW_UTS_LEN: usize = 64;
 /// image-spec, conversion.md: where the stop signal of an image goes.
 const STOP_SIGNAL: &str = "org.opencontainers.image.stopSignal";
 
+/// A part of config.json and its rules.
+type Rule = fn(&Spec, &Namespaces<'_>) -> Result<()>;
+
+const RULES: [Rule; 9] = [
+    |spec, _| version(spec.version()),
+    |spec, _| process::check(spec.process().as_ref()),
+    root,
+    mounts::check,
+    |spec, namespaces| name("hostname", spec.hostname().as_deref(), namespaces),
+    |spec, namespaces| name("domainname", spec.domainname().as_deref(), namespaces),
+    |spec, _| annotations(spec),
+    |spec, namespaces| {
+        spec.hooks().as_ref().map_or(Ok(()), |found| hooks::check(found, namespaces))
+    },
+    linux::check,
+];
+
 pub(super) fn check(spec: &Spec) -> Result<()> {
     version(spec.version())?;
     let namespaces = Namespaces::new(spec.linux().as_ref())?;
-    process::check(spec.process().as_ref())?;
-    root(spec, &namespaces)?;
-    mounts::check(spec, &namespaces)?;
-    name("hostname", spec.hostname().as_deref(), &namespaces)?;
-    name("domainname", spec.domainname().as_deref(), &namespaces)?;
-    annotations(spec)?;
-    spec.hooks().as_ref().map_or(Ok(()), |found| hooks::check(found, &namespaces))?;
-    linux::check(spec, &namespaces)
+    RULES.iter().try_for_each(|rule| rule(spec, &namespaces))
+}
+
+/// The first problem of each part, and of each mount.
+pub(super) fn problems(spec: &Spec) -> Vec<Error> {
+    let mounts = spec.mounts().as_deref().unwrap_or_default();
+    let of_mounts =
+        mounts.iter().filter_map(|mount| check_mounts(std::slice::from_ref(mount)).err());
+    let of_parts: Vec<_> = match Namespaces::new(spec.linux().as_ref()) {
+        Ok(namespaces) => RULES.iter().filter_map(|rule| rule(spec, &namespaces).err()).collect(),
+        Err(error) => vec![error],
+    };
+    of_parts.into_iter().chain(of_mounts).collect()
 }
 
 /// The rules for a process that is added to a container.
