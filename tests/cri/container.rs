@@ -12,7 +12,7 @@ fn how_a_container_has_ended_is_told_with_its_reason() -> Result<()> {
             "p=$(cri run ends)",
             "k=$(cri create $p good -- sh -c 'exit 0'); cri start $k; cri wait $k",
             "k=$(cri create $p bad -- sh -c 'exit 7'); cri start $k; cri wait $k",
-            "k=$(cri create $p dead -- sh -c 'kill -KILL $$'); cri start $k; cri wait $k",
+            "k=$(cri create $p dead -- sleep 1000); cri start $k; cri stop $k 1; cri wait $k",
             "k=$(cri create $p none -- nonesuch); cri start $k",
             "cri container $k | head -n 1",
             "k=$(cri create $p polite -- sh -c \

@@ -133,3 +133,57 @@ impl Asked {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Facts, Options, Plan};
+
+    const MARK: Annotation<'_> = Annotation { name: "kind", value: "sandbox" };
+
+    fn config(kind: &str) -> String {
+        format!(
+            r#"{{"ociVersion": "1.3.0", "root": {{"path": "rootfs"}}, "hostname": "h",
+                "annotations": {{"kind": "{kind}"}},
+                "process": {{"user": {{"uid": 7, "gid": 8}}, "args": ["sh"], "cwd": "/",
+                             "oomScoreAdj": -5, "capabilities": {{"bounding": ["CAP_KILL"]}}}},
+                "linux": {{"namespaces": [{{"type": "mount"}}, {{"type": "pid"}},
+                                          {{"type": "network", "path": "/run/netns/a"}}],
+                           "sysctl": {{"net.core.somaxconn": "9"}}, "cgroupsPath": "/pod/p"}}}}"#
+        )
+    }
+
+    fn plan(kind: &str) -> Plan {
+        let spec = serde_json::from_str(&config(kind)).unwrap();
+        let options = Options { pause_if: Some(MARK), ..Options::default() };
+        Plan::build(&spec, Path::new("/bundle"), &options, &Facts { permitted: u64::MAX }).unwrap()
+    }
+
+    #[test]
+    fn a_container_that_is_marked_runs_pause_with_nothing_but_its_own() {
+        let process = plan("sandbox").process;
+        assert!(matches!(process.executable, Executable::Pause));
+        assert_eq!((process.identity.uid, process.identity.gid), (IDS, IDS));
+        assert_eq!(process.identity.capabilities, Capabilities::default());
+        assert_eq!(process.oom_score_adj, Some(-5));
+        assert!(process.no_new_privileges && process.seccomp.is_some());
+    }
+
+    #[test]
+    fn any_other_container_runs_its_program() {
+        let process = plan("container").process;
+        assert!(matches!(process.executable, Executable::Search(_)));
+        assert_eq!(process.identity.uid.effective, 7);
+    }
+
+    #[test]
+    fn a_sandbox_is_what_its_configuration_says() {
+        let asked = Asked::read(config("sandbox").as_bytes(), "p").unwrap();
+        assert_eq!(asked.birthplace, Birthplace::Group("/pod/p".to_owned()));
+        assert_eq!(asked.annotations["kind"], "sandbox");
+        assert_eq!(asked.pause.namespaces.join[0].path, Path::new("/run/netns/a"));
+        assert_eq!(asked.pause.oom_score_adj, Some(-5));
+        let sysctl = (c"sys/net/core/somaxconn".to_owned(), c"9".to_owned());
+        assert_eq!(asked.pause.sysctls, [sysctl]);
+    }
+}

@@ -23,6 +23,7 @@ use peapod::sys::fork::Process;
 use prost::Message;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::env::consts::ARCH;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -120,7 +121,7 @@ impl Shim {
 
     fn platform(&self, request: &PlatformRequest) -> Answer {
         self.pod(&request.sandbox_id)?;
-        let architecture = match std::env::consts::ARCH {
+        let architecture = match ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
             other => other,
@@ -323,10 +324,14 @@ impl Pod {
         WaitResponse { exit_status, exited_at }
     }
 
-    /// Whether somebody may have a use for it: as long as pause is there, and before that as long
-    /// as somebody could start it, whose image may be a long time coming.
-    pub(super) fn is_needed(&self, has_clients: bool) -> bool {
-        self.exit.is_none() && (self.phase != Phase::Created || has_clients)
+    /// Whether pause is not there yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.phase == Phase::Created
+    }
+
+    /// Whether pause was there, and is no more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.exit.is_some()
     }
 
     /// Nobody waits over this connection any more.

@@ -161,8 +161,10 @@ impl Shim {
     }
 
     fn is_idle(&self) -> bool {
-        let has_clients = !self.connections.is_empty();
-        let has_pod = self.pod.as_ref().is_some_and(|pod| pod.is_needed(has_clients));
+        // Whoever has asked for a sandbox may take his time before he starts it, but not go away.
+        let is_forsaken = |pod: &Pod| pod.is_new() && self.connections.is_empty();
+        let is_needed = |pod: &Pod| !pod.has_ended() && !is_forsaken(pod);
+        let has_pod = self.pod.as_ref().is_some_and(is_needed);
         self.tasks.is_empty() && self.creators.is_empty() && !has_pod
     }
 

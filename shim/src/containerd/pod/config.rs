@@ -158,8 +158,8 @@ impl Sandbox {
         namespaces
     }
 
-    /// Those that were asked for, and Kubernetes' defaults (containerd, enable_unprivileged_ports
-    /// and enable_unprivileged_icmp).
+    /// Those that were asked for, and Kubernetes' defaults (containerd's configuration:
+    /// `enable_unprivileged_ports` and `enable_unprivileged_icmp`).
     fn sysctls(&self) -> BTreeMap<String, String> {
         let mut sysctls = self.linux().map(|linux| linux.sysctls.clone()).unwrap_or_default();
         let mut default = |name: &str, value: &str| {
@@ -213,4 +213,100 @@ fn put(object: &mut Value, name: &str, value: Value) {
 fn mappings(all: &[IdMapping]) -> Value {
     let mapping = |map: &IdMapping| json!({ "containerID": map.container_id, "hostID": map.host_id, "size": map.length });
     all.iter().map(mapping).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Any;
+    use crate::proto::cri::SecurityContext;
+
+    const NETWORK: &str = "/run/netns/1";
+
+    fn sandbox(parent: &str, options: NamespaceOption) -> Sandbox {
+        let context =
+            SecurityContext { namespace_options: Some(options), ..SecurityContext::default() };
+        let linux = LinuxPodSandboxConfig {
+            cgroup_parent: parent.to_owned(),
+            security_context: Some(context),
+            ..LinuxPodSandboxConfig::default()
+        };
+        let pod = PodSandboxConfig {
+            hostname: "web".to_owned(),
+            linux: Some(linux),
+            ..PodSandboxConfig::default()
+        };
+        let request = CreateRequest {
+            sandbox_id: "p".to_owned(),
+            bundle_path: "/b".to_owned(),
+            options: Some(Any::pack(&pod)),
+            netns_path: NETWORK.to_owned(),
+            ..CreateRequest::default()
+        };
+        Sandbox::read(request, "k8s.io").unwrap()
+    }
+
+    fn config(sandbox: &Sandbox, user: Option<&str>) -> Value {
+        serde_json::from_slice(&sandbox.config(user.map(Path::new)).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_pod_has_namespaces_of_its_own_in_the_network_that_was_made() {
+        let config = config(&sandbox("", NamespaceOption::default()), None);
+        let expected = json!([
+            { "type": "mount" }, { "type": "pid" }, { "type": "ipc" }, { "type": "uts" },
+            { "type": "network", "path": NETWORK },
+        ]);
+        assert_eq!(config["linux"]["namespaces"], expected);
+        assert_eq!(config["hostname"], "web");
+        assert_eq!(config["linux"]["sysctl"]["net.ipv4.ip_unprivileged_port_start"], "0");
+        assert_eq!(config["linux"]["sysctl"]["net.ipv4.ping_group_range"], "0 2147483647");
+        assert_eq!(config["annotations"]["io.kubernetes.cri.sandbox-id"], "p");
+    }
+
+    #[test]
+    fn a_pod_of_the_host_changes_nothing_there() {
+        let options = NamespaceOption { network: NODE, pid: NODE, ipc: NODE, userns_options: None };
+        let config = config(&sandbox("", options), None);
+        assert_eq!(config["linux"]["namespaces"], json!([{ "type": "mount" }]));
+        assert_eq!(config["linux"]["sysctl"], json!({}));
+        assert_eq!(config.get("hostname"), None);
+    }
+
+    #[test]
+    fn a_pod_with_users_joins_those_that_own_its_network() {
+        let map = IdMapping { host_id: 100_000, container_id: 0, length: 65536 };
+        let users = UserNamespace { mode: 0, uids: vec![map.clone()], gids: vec![map] };
+        let options = NamespaceOption { userns_options: Some(users), ..NamespaceOption::default() };
+        let sandbox = sandbox("", options);
+        assert_eq!(sandbox.network_with_users(), Some(Path::new(NETWORK)));
+        let config = config(&sandbox, Some("/proc/self/fd/9"));
+        let last = config["linux"]["namespaces"].as_array().unwrap().last().unwrap();
+        assert_eq!(*last, json!({ "type": "user", "path": "/proc/self/fd/9" }));
+        let maps = json!([{ "containerID": 0, "hostID": 100_000, "size": 65536 }]);
+        assert_eq!(config["linux"]["uidMappings"], maps);
+        assert_eq!(config["linux"]["sysctl"].get("net.ipv4.ping_group_range"), None);
+    }
+
+    #[test]
+    fn its_cgroup_is_below_that_of_the_pod_in_the_form_of_whoever_makes_it() {
+        let cgroup = |parent: &str| sandbox(parent, NamespaceOption::default()).cgroup();
+        assert_eq!(cgroup(""), "/k8s.io/p");
+        assert_eq!(cgroup("/kubepods/pod1"), "/kubepods/pod1/p");
+        let slice = "/kubepods.slice/kubepods-pod1.slice";
+        assert_eq!(cgroup(slice), "kubepods-pod1.slice:cri-containerd:p");
+    }
+
+    #[test]
+    fn containers_join_what_pause_has_of_its_own() {
+        let options = NamespaceOption { pid: NODE, ..NamespaceOption::default() };
+        let text = sandbox("", options).joined(7);
+        let config: Value = serde_json::from_slice(&text).unwrap();
+        let expected = json!([
+            { "type": "network", "path": "/proc/7/ns/net" },
+            { "type": "ipc", "path": "/proc/7/ns/ipc" },
+            { "type": "uts", "path": "/proc/7/ns/uts" },
+        ]);
+        assert_eq!(config["linux"]["namespaces"], expected);
+    }
 }
