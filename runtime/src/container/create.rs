@@ -15,7 +15,7 @@ use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::cgroup::place::{Birthplace, Cgroups};
-use crate::plan::{Facts, Hooks, Options, Plan, Source, Switch};
+use crate::plan::{Annotation, Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,6 +44,9 @@ pub struct Create<'a> {
     pub no_pivot: bool,
     /// Whether it keeps the session keyring of the caller.
     pub no_new_keyring: bool,
+    /// What marks a container that only holds namespaces: with this annotation it runs pause, and
+    /// not its program.
+    pub pause_if: Option<Annotation<'a>>,
     /// Who makes its cgroup, if that is not the sandbox's.
     pub cgroups: Cgroups,
 }
@@ -132,8 +135,9 @@ impl Create<'_> {
         Ok(asked.into_iter().chain(PidfdSocket::of_annotations(&state.annotations)?).collect())
     }
 
-    fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options> {
+    fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options<'_>> {
         Ok(Options {
+            pause_if: self.pause_if,
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },

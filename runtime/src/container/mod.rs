@@ -47,13 +47,14 @@ mod update;
 mod users;
 mod wait;
 
+pub use crate::plan::Annotation;
 pub use crate::plan::cgroup::place::Cgroups;
 pub use crate::spec::exec::{Changes, User};
 pub use crate::spec::source::Config;
 pub use check::{Problem, check};
 pub(crate) use console::Console;
 pub use console::Detach;
-pub use counters::{Counters, MemoryEvents, counters};
+pub use counters::{Counters, CountersAbove, MemoryEvents, counters};
 pub use create::{Create, create, dry_run};
 pub(crate) use create::{Prepared, Start, bring_up};
 pub use criu::{CgroupsMode, Checkpoint, Options as CriuOptions, Restore, checkpoint, restore};

@@ -1,6 +1,7 @@
 //! What creators do for the Task service, and what comes of it.
 
 use super::jobs::{self, Addition, Creation};
+use super::sandbox::Step;
 use super::serve::Shim;
 use super::task::{Answer, Freezer, Reply, Task};
 use crate::creator::{Creator, Made, Needs, Outcome};
@@ -33,6 +34,7 @@ pub(super) enum Purpose {
     Freeze { id: String, caller: Caller },
     Thaw { id: String, caller: Caller },
     Update { caller: Caller },
+    Sandbox { step: Step, caller: Caller },
 }
 
 impl Shim {
@@ -57,6 +59,7 @@ impl Shim {
                 mounts: &mounts,
                 settings: &settings,
                 opened: &opened,
+                pod: self.mounts_of_pod(),
             };
             Creator::begin(&opened.needs(), || creation.run(), || creation.undo())?
         };
@@ -177,6 +180,11 @@ impl Shim {
         Ok(Reply::Later)
     }
 
+    /// Waits for a creator that does something for the sandbox.
+    pub(super) fn watch_step(&mut self, creator: Creator, step: Step, caller: Caller) -> Answer {
+        self.watch(creator, Purpose::Sandbox { step, caller })
+    }
+
     /// Asks those who make containers to undo what they have begun, if `is_meant` says so of the
     /// container's first process and of the caller.
     pub(super) fn interrupt(&self, is_meant: impl Fn(Key, Caller) -> bool) {
@@ -212,6 +220,7 @@ impl Shim {
             Purpose::Freeze { id, caller } => self.frozen(id, caller, outcome),
             Purpose::Thaw { id, caller } => self.thawed(id, caller, outcome),
             Purpose::Update { caller } => self.done(caller, outcome),
+            Purpose::Sandbox { step, caller } => self.sandbox_made(step, caller, outcome),
         }
         self.wait_for_work();
         // Its orphans are the shim's now.
