@@ -1,6 +1,8 @@
 //! What creators do for the Task service, and what comes of it.
 
+use super::checkpoint::Criu;
 use super::jobs::{self, Addition, Creation};
+use super::memory::Memory;
 use super::serve::Shim;
 use super::task::{Answer, Freezer, Reply, Task};
 use crate::creator::{Creator, Made, Needs, Outcome};
@@ -33,6 +35,9 @@ pub(super) enum Purpose {
     Freeze { id: String, caller: Caller },
     Thaw { id: String, caller: Caller },
     Update { caller: Caller },
+    Mount { process: Key, caller: Caller, event: TaskCreate },
+    Restore { process: Key, caller: Caller, opened: Opened },
+    Checkpoint { id: String, caller: Caller },
 }
 
 impl Shim {
@@ -41,15 +46,18 @@ impl Shim {
         if self.tasks.contains_key(&id) {
             return Err(Status::new(Code::AlreadyExists, format!("task {id}")));
         }
-        if !request.checkpoint.is_empty() {
-            return Err(Status::new(Code::Unimplemented, "restore: not done by this shim yet"));
-        }
         let settings = super::settings::Settings::of(request.options.as_ref(), &self.namespace)?;
         let bundle = PathBuf::from(&request.bundle);
         super::delete::note_root(&bundle, &settings.root)?;
         let stdio = Stdio { stdin, stdout, stderr, terminal };
-        let mut opened = stdio.open(settings.owner)?;
-        let creator = {
+        // What is restored is made when it is started.
+        let is_restored = !request.checkpoint.is_empty();
+        let stdio_of_now = if is_restored { &Stdio::default() } else { &stdio };
+        let mut opened = stdio_of_now.open(settings.owner)?;
+        let creator = if is_restored {
+            let mount = || jobs::mount(&bundle, &mounts);
+            Creator::begin(&Needs::default(), mount, || {})?
+        } else {
             let creation = Creation {
                 id: &id,
                 namespace: &self.namespace,
@@ -69,7 +77,7 @@ impl Shim {
             bundle: request.bundle,
             rootfs: mounts,
             io: Some(io(&stdio)),
-            checkpoint: String::new(),
+            checkpoint: request.checkpoint.clone(),
             pid: 0,
         };
         let task = Task {
@@ -78,13 +86,19 @@ impl Shim {
             first: process,
             execs: BTreeMap::new(),
             freezer: Freezer::Off,
-            memory: None,
+            memory: Memory::default(),
             owner: settings.owner,
+            criu: Criu::new(settings.images, settings.work, &request.checkpoint),
         };
         self.tasks.insert(id, task);
         // A shim that was about to end has something to do again.
         self.is_ending = false;
-        self.watch(creator, Purpose::Create { process, caller, opened, event })
+        let purpose = if is_restored {
+            Purpose::Mount { process, caller, event }
+        } else {
+            Purpose::Create { process, caller, opened, event }
+        };
+        self.watch(creator, purpose)
     }
 
     pub(super) fn start(&mut self, caller: Caller, request: &StartRequest) -> Answer {
@@ -103,6 +117,9 @@ impl Shim {
             Phase::Added | Phase::Created => {}
             Phase::Creating => return refused("a process that is being created"),
             Phase::Starting | Phase::Running => return refused("a running process"),
+        }
+        if process.is_first() && task.criu.is_restored() {
+            return self.restore(caller, key);
         }
         if process.is_first() {
             let (root, id) = (&task.root, &request.id);
@@ -170,7 +187,7 @@ impl Shim {
         self.watch(creator, Purpose::Delete { process }).map(drop)
     }
 
-    fn watch(&mut self, creator: Creator, purpose: Purpose) -> Answer {
+    pub(super) fn watch(&mut self, creator: Creator, purpose: Purpose) -> Answer {
         let key = self.events.key();
         self.events.add(creator.as_fd(), Source::Creator(key), Interest::Read)?;
         self.creators.insert(key, (creator, purpose));
@@ -212,6 +229,14 @@ impl Shim {
             Purpose::Freeze { id, caller } => self.frozen(id, caller, outcome),
             Purpose::Thaw { id, caller } => self.thawed(id, caller, outcome),
             Purpose::Update { caller } => self.done(caller, outcome),
+            Purpose::Mount { process, caller, event } => {
+                self.created(process, caller, event, outcome.map(|_| 0));
+            }
+            Purpose::Restore { process, caller, opened } => {
+                let adopted = outcome.and_then(|made| self.adopt(process, opened, made));
+                self.restored(process, caller, adopted);
+            }
+            Purpose::Checkpoint { id, caller } => self.checkpointed(id, caller, outcome),
         }
         self.wait_for_work();
         // Its orphans are the shim's now.
@@ -266,7 +291,9 @@ impl Shim {
         match adopted {
             Ok(pid) => {
                 self.set_phase(key, Phase::Created);
-                self.watch_memory(&id);
+                if pid != 0 {
+                    self.watch_memory(&id);
+                }
                 let pid = pid.cast_unsigned();
                 self.publish_event("/tasks/create", &TaskCreate { pid, ..event });
                 self.reply(caller, Ok(CreateTaskResponse { pid }.encode_to_vec()));
@@ -286,7 +313,7 @@ impl Shim {
         }
     }
 
-    fn started(&mut self, key: Key, caller: Caller, outcome: Outcome) {
+    pub(super) fn started(&mut self, key: Key, caller: Caller, outcome: Outcome) {
         let Some(process) = self.processes.get(key) else { return };
         let (id, pid) = (process.container.clone(), process.pid.cast_unsigned());
         match outcome {
@@ -352,7 +379,7 @@ impl Shim {
         self.done(caller, outcome);
     }
 
-    fn done(&mut self, caller: Caller, outcome: Outcome) {
+    pub(super) fn done(&mut self, caller: Caller, outcome: Outcome) {
         self.reply(caller, outcome.map(|_| Empty {}.encode_to_vec()));
     }
 }

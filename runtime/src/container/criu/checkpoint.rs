@@ -45,7 +45,13 @@ pub fn checkpoint(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<Vec
     delete(root, id, Force::Yes)
 }
 
-fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
+/// Writes the state of a running container into files, as [`checkpoint`] does, and leaves its removal
+/// to whoever supervises it.
+///
+/// # Errors
+///
+/// As those of `checkpoint`.
+pub fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
     let locked = root.lock(id)?;
     let state = State::load(&locked.entry)?;
     state.must_be_a_container()?;
