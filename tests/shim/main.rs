@@ -1,9 +1,11 @@
 //! `containerd-shim-peapod-v1` under a real containerd, beside runc's shim where that can be
 //! compared. Needs root, and the root of `scripts/peers.sh`.
 
+mod checkpoint;
 mod events;
 mod groups;
 mod io;
+mod limits;
 mod metrics;
 mod sessions;
 mod slow;

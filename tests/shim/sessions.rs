@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
-use tests::{Outcome, Peers, Root, peapod, skipped};
+use tests::{Kernel, Outcome, Peers, Root, peapod, skipped};
 
 const OURS: &str = "io.containerd.peapod.v1";
 const THEIRS: &str = "io.containerd.runc.v2";
@@ -14,20 +14,36 @@ pub(crate) struct Session(Vec<Outcome>);
 /// Runs a session with our shim; without the peers' root, `None`.
 pub(crate) fn session(name: &str, commands: &[&str]) -> Result<Option<Session>> {
     let Some(peers) = found(name)? else { return Ok(None) };
-    run(&peers, OURS, commands).map(|outcomes| Some(Session(outcomes)))
+    run(&peers, Kernel::Ours, OURS, commands).map(|outcomes| Some(Session(outcomes)))
+}
+
+/// Runs a session with our shim under User-Mode-Linux.
+pub(crate) fn session_in_vm(name: &str, commands: &[&str]) -> Result<Option<Session>> {
+    let Some(peers) = found_with_vm(name)? else { return Ok(None) };
+    run(&peers, Kernel::UserMode, OURS, commands).map(|outcomes| Some(Session(outcomes)))
 }
 
 /// Runs it with runc's shim before. What comes of it must be the same: exit codes, and the output
 /// where a command succeeds.
 pub(crate) fn compare(name: &str, commands: &[&str]) -> Result<Option<Session>> {
     let Some(peers) = found(name)? else { return Ok(None) };
-    let theirs = run(&peers, THEIRS, commands)?;
-    let ours = run(&peers, OURS, commands)?;
+    compare_on(&peers, Kernel::Ours, commands).map(Some)
+}
+
+/// The same under User-Mode-Linux.
+pub(crate) fn compare_in_vm(name: &str, commands: &[&str]) -> Result<Option<Session>> {
+    let Some(peers) = found_with_vm(name)? else { return Ok(None) };
+    compare_on(&peers, Kernel::UserMode, commands).map(Some)
+}
+
+fn compare_on(peers: &Peers, kernel: Kernel, commands: &[&str]) -> Result<Session> {
+    let theirs = run(peers, kernel, THEIRS, commands)?;
+    let ours = run(peers, kernel, OURS, commands)?;
     for (theirs, ours) in theirs.iter().zip(&ours) {
         let is_same = theirs.code != 0 || plain(&theirs.output) == plain(&ours.output);
         ensure!(theirs.code == ours.code && is_same, "{THEIRS}: {theirs:#?}\n{OURS}: {ours:#?}");
     }
-    Ok(Some(Session(ours)))
+    Ok(Session(ours))
 }
 
 fn found(name: &str) -> Result<Option<Peers>> {
@@ -38,12 +54,21 @@ fn found(name: &str) -> Result<Option<Peers>> {
     Ok(found)
 }
 
-fn run(peers: &Peers, runtime: &str, commands: &[&str]) -> Result<Vec<Outcome>> {
+/// The peers' root, where User-Mode-Linux runs: on one architecture.
+fn found_with_vm(name: &str) -> Result<Option<Peers>> {
+    if cfg!(target_arch = "x86_64") {
+        return found(name);
+    }
+    skipped(name, "User-Mode-Linux runs on x86_64 alone")?;
+    Ok(None)
+}
+
+fn run(peers: &Peers, kernel: Kernel, runtime: &str, commands: &[&str]) -> Result<Vec<Outcome>> {
     let root = Root::new()?;
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
     let (shim, prelude) = (shim()?, include_str!("containerd.sh"));
     let prelude = format!("repository={repository:?} shim={shim:?} type={runtime}\n{prelude}");
-    peers.session(&root, &prelude, commands)
+    peers.session_on(kernel, &root, &prelude, commands)
 }
 
 /// The shim: built beside `peapod`.

@@ -31,7 +31,7 @@ pub use cgroup::Cgroup;
 pub use container::Container;
 pub use devices::device_programs;
 pub use machine::{is_long, is_peapod, peapod, program, runtime, skipped};
-pub use peers::{Outcome, Peers};
+pub use peers::{Kernel, Outcome, Peers};
 pub use process::{NAMESPACES, Process, children, field_of, namespace};
 pub use profile::default_profile;
 pub use root::Root;

@@ -20,6 +20,15 @@ pub struct Peers {
     path: PathBuf,
 }
 
+/// Where a session runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// On this kernel.
+    Ours,
+    /// Under User-Mode-Linux, as `scripts/vm.sh` has it: with the controllers that limits need.
+    UserMode,
+}
+
 /// What came of a command of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -58,6 +67,21 @@ impl Peers {
     ///
     /// When they cannot be run, or do not end.
     pub fn session(&self, root: &Root, prelude: &str, commands: &[&str]) -> Result<Vec<Outcome>> {
+        self.session_on(Kernel::Ours, root, prelude, commands)
+    }
+
+    /// The same, on a kernel that is named.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be run, or do not end.
+    pub fn session_on(
+        &self,
+        kernel: Kernel,
+        root: &Root,
+        prelude: &str,
+        commands: &[&str],
+    ) -> Result<Vec<Outcome>> {
         const STEP: &str = r#"
             set -u
             cd /tmp
@@ -72,7 +96,14 @@ impl Peers {
             script.push_str(&format!("step '{}'\n", command.replace('\'', r"'\''")));
         }
         let mut inside = Command::new(repository().join("scripts/peers.sh"));
-        inside.arg(&self.path).args(["bash", "-c", ALONE, "bash", &script]);
+        inside.arg(&self.path);
+        match kernel {
+            Kernel::Ours => inside.args(["bash", "-c", ALONE, "bash", &script]),
+            Kernel::UserMode => {
+                inside.arg(repository().join("scripts/vm.sh"));
+                inside.args(["--deadline", "200", "bash", "-c", &script])
+            }
+        };
         // One at a time: what is removed at the end must not be what another one begins with.
         let _held = SESSION.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = root.id(&format!("session-{}", commands.len()));

@@ -36,9 +36,8 @@ pub fn create_supervised(root: &Root, id: &str, config: &[u8]) -> Result<Supervi
         birthplace,
         pid_file: None,
         console: Console::Here,
-        pidfd_socket: None,
+        pidfd_sockets: Vec::new(),
         agent: None,
-        receiver: None,
         start: Start::AtOnce(&ours),
     };
     let up = bring_up(root.reserve(id)?, prepared)?;

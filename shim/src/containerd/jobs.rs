@@ -100,6 +100,12 @@ pub(super) fn act(root: &Path, act: impl FnOnce(&Root) -> Result<(), Error>) -> 
     in_root(root, act).map(|()| Made::default())
 }
 
+/// Mounts the root file system of a container that is to be restored.
+pub(super) fn mount(bundle: &Path, mounts: &[Mount]) -> Outcome {
+    Rootfs::mount(bundle, mounts)?.keep();
+    Ok(Made::default())
+}
+
 /// Removes a container and its root file system.
 pub(super) fn remove(root: &Path, id: &str, bundle: &Path) -> Outcome {
     let warnings = in_root(root, |root| container::delete(root, id, Force::Yes))?;

@@ -1,6 +1,8 @@
 //! What creators do for the Task service, and what comes of it.
 
+use super::checkpoint::Criu;
 use super::jobs::{self, Addition, Creation};
+use super::memory::Memory;
 use super::sandbox::Step;
 use super::serve::Shim;
 use super::task::{Answer, Freezer, Reply, Task};
@@ -35,6 +37,9 @@ pub(super) enum Purpose {
     Thaw { id: String, caller: Caller },
     Update { caller: Caller },
     Sandbox { step: Step, caller: Caller },
+    Mount { process: Key, caller: Caller, event: TaskCreate },
+    Restore { process: Key, caller: Caller, opened: Opened },
+    Checkpoint { id: String, caller: Caller },
 }
 
 impl Shim {
@@ -43,15 +48,18 @@ impl Shim {
         if self.tasks.contains_key(&id) {
             return Err(Status::new(Code::AlreadyExists, format!("task {id}")));
         }
-        if !request.checkpoint.is_empty() {
-            return Err(Status::new(Code::Unimplemented, "restore: not done by this shim yet"));
-        }
         let settings = super::settings::Settings::of(request.options.as_ref(), &self.namespace)?;
         let bundle = PathBuf::from(&request.bundle);
         super::delete::note_root(&bundle, &settings.root)?;
         let stdio = Stdio { stdin, stdout, stderr, terminal };
-        let mut opened = stdio.open(settings.owner)?;
-        let creator = {
+        // What is restored is made when it is started.
+        let is_restored = !request.checkpoint.is_empty();
+        let stdio_of_now = if is_restored { &Stdio::default() } else { &stdio };
+        let mut opened = stdio_of_now.open(settings.owner)?;
+        let creator = if is_restored {
+            let mount = || jobs::mount(&bundle, &mounts);
+            Creator::begin(&Needs::default(), mount, || {})?
+        } else {
             let creation = Creation {
                 id: &id,
                 namespace: &self.namespace,
@@ -72,7 +80,7 @@ impl Shim {
             bundle: request.bundle,
             rootfs: mounts,
             io: Some(io(&stdio)),
-            checkpoint: String::new(),
+            checkpoint: request.checkpoint.clone(),
             pid: 0,
         };
         let task = Task {
@@ -81,13 +89,19 @@ impl Shim {
             first: process,
             execs: BTreeMap::new(),
             freezer: Freezer::Off,
-            memory: None,
+            memory: Memory::default(),
             owner: settings.owner,
+            criu: Criu::new(settings.images, settings.work, &request.checkpoint),
         };
         self.tasks.insert(id, task);
         // A shim that was about to end has something to do again.
         self.is_ending = false;
-        self.watch(creator, Purpose::Create { process, caller, opened, event })
+        let purpose = if is_restored {
+            Purpose::Mount { process, caller, event }
+        } else {
+            Purpose::Create { process, caller, opened, event }
+        };
+        self.watch(creator, purpose)
     }
 
     pub(super) fn start(&mut self, caller: Caller, request: &StartRequest) -> Answer {
@@ -106,6 +120,9 @@ impl Shim {
             Phase::Added | Phase::Created => {}
             Phase::Creating => return refused("a process that is being created"),
             Phase::Starting | Phase::Running => return refused("a running process"),
+        }
+        if process.is_first() && task.criu.is_restored() {
+            return self.restore(caller, key);
         }
         if process.is_first() {
             let (root, id) = (&task.root, &request.id);
@@ -173,7 +190,7 @@ impl Shim {
         self.watch(creator, Purpose::Delete { process }).map(drop)
     }
 
-    fn watch(&mut self, creator: Creator, purpose: Purpose) -> Answer {
+    pub(super) fn watch(&mut self, creator: Creator, purpose: Purpose) -> Answer {
         let key = self.events.key();
         self.events.add(creator.as_fd(), Source::Creator(key), Interest::Read)?;
         self.creators.insert(key, (creator, purpose));
@@ -221,6 +238,14 @@ impl Shim {
             Purpose::Thaw { id, caller } => self.thawed(id, caller, outcome),
             Purpose::Update { caller } => self.done(caller, outcome),
             Purpose::Sandbox { step, caller } => self.sandbox_made(step, caller, outcome),
+            Purpose::Mount { process, caller, event } => {
+                self.created(process, caller, event, outcome.map(|_| 0));
+            }
+            Purpose::Restore { process, caller, opened } => {
+                let adopted = outcome.and_then(|made| self.adopt(process, opened, made));
+                self.restored(process, caller, adopted);
+            }
+            Purpose::Checkpoint { id, caller } => self.checkpointed(id, caller, outcome),
         }
         self.wait_for_work();
         // Its orphans are the shim's now.
@@ -275,7 +300,9 @@ impl Shim {
         match adopted {
             Ok(pid) => {
                 self.set_phase(key, Phase::Created);
-                self.watch_memory(&id);
+                if pid != 0 {
+                    self.watch_memory(&id);
+                }
                 let pid = pid.cast_unsigned();
                 self.publish_event("/tasks/create", &TaskCreate { pid, ..event });
                 self.reply(caller, Ok(CreateTaskResponse { pid }.encode_to_vec()));
@@ -295,7 +322,7 @@ impl Shim {
         }
     }
 
-    fn started(&mut self, key: Key, caller: Caller, outcome: Outcome) {
+    pub(super) fn started(&mut self, key: Key, caller: Caller, outcome: Outcome) {
         let Some(process) = self.processes.get(key) else { return };
         let (id, pid) = (process.container.clone(), process.pid.cast_unsigned());
         match outcome {
@@ -361,7 +388,7 @@ impl Shim {
         self.done(caller, outcome);
     }
 
-    fn done(&mut self, caller: Caller, outcome: Outcome) {
+    pub(super) fn done(&mut self, caller: Caller, outcome: Outcome) {
         self.reply(caller, outcome.map(|_| Empty {}.encode_to_vec()));
     }
 }

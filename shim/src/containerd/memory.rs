@@ -3,10 +3,27 @@
 use super::serve::Shim;
 use crate::event_loop::{Key, Source};
 use crate::proto::events::TaskOom;
+use crate::proto::metrics;
 use peapod::container::{self, MemoryEvents, Root};
 use peapod::error::Result;
 use peapod::sys::epoll::Interest;
 use std::os::fd::AsFd;
+
+/// What is known of that.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// What tells of it, as long as there is a cgroup.
+    events: Option<MemoryEvents>,
+    /// How many were killed, as far as that was told.
+    kills: u64,
+}
+
+impl Memory {
+    /// What its cgroup has told last.
+    pub(super) fn last(&self) -> metrics::MemoryEvents {
+        metrics::MemoryEvents { oom_kill: self.kills, ..metrics::MemoryEvents::default() }
+    }
+}
 
 impl Shim {
     /// Begins to watch a container that was just created. Without the controller nothing tells.
@@ -17,15 +34,15 @@ impl Shim {
         let watched = opened.and_then(|events| match events {
             Some(events) => {
                 let kills = events.oom_kills()?;
-                Ok(Some((events, kills)))
+                Ok(Memory { events: Some(events), kills })
             }
-            None => Ok(None),
+            None => Ok(Memory::default()),
         });
         match watched {
             Ok(memory) => task.memory = memory,
             Err(error) => self.log.say(error),
         }
-        if let Some((events, _)) = &task.memory
+        if let Some(events) = &task.memory.events
             && let Err(error) = self.events.add(events.as_fd(), source, Interest::Change)
         {
             self.log.say(error);
@@ -37,7 +54,7 @@ impl Shim {
         let Some(process) = self.processes.get(key) else { return };
         let id = process.container.clone();
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let Some((events, told)) = &mut task.memory else { return };
+        let Memory { events: Some(events), kills: told } = &mut task.memory else { return };
         match events.oom_kills() {
             Ok(kills) if kills > *told => {
                 *told = kills;
@@ -47,7 +64,7 @@ impl Shim {
             // The cgroup is gone, and would be told of for ever.
             Err(_) => {
                 self.events.remove(events.as_fd());
-                task.memory = None;
+                task.memory.events = None;
             }
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod bootstrap;
+mod checkpoint;
 mod delete;
 mod ends;
 mod grave;

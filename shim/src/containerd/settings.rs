@@ -16,6 +16,10 @@ pub(super) struct Settings {
     pub(super) owner: Option<(u32, u32)>,
     pub(super) no_pivot: bool,
     pub(super) no_new_keyring: bool,
+    /// Where CRIU's files are, if the call says nothing of them.
+    pub(super) images: Option<PathBuf>,
+    /// Where it works.
+    pub(super) work: Option<PathBuf>,
 }
 
 impl Settings {
@@ -27,6 +31,8 @@ impl Settings {
             owner: (owner != (0, 0)).then_some(owner),
             no_pivot: options.no_pivot_root,
             no_new_keyring: options.no_new_keyring,
+            images: options.criu_image_path,
+            work: options.criu_work_path,
         })
     }
 }

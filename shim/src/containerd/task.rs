@@ -1,6 +1,8 @@
 //! The Task service, versions 2 and 3: one method a call. What can block is left to a creator, and
 //! answered when that has ended ([`made`](super::made)).
 
+use super::checkpoint::Criu;
+use super::memory::Memory;
 use super::sandbox;
 use super::serve::Shim;
 use crate::creator::{failed, in_root};
@@ -18,7 +20,7 @@ use crate::proto::types::{self, ProcessInfo};
 use crate::proto::{Any, Empty, runc};
 use crate::reaper::{Caller, Exit, Phase, Process};
 use crate::ttrpc::{Call, Code, Status};
-use peapod::container::{self, MemoryEvents, Root, Target};
+use peapod::container::{self, Root, Target};
 use peapod::error::Error;
 use peapod::sys::fork::SIGKILL;
 use peapod::sys::pipe;
@@ -51,10 +53,10 @@ pub(super) struct Task {
     /// Those that were added.
     pub(super) execs: BTreeMap<String, Key>,
     pub(super) freezer: Freezer,
-    /// What tells of kills for want of memory, and how many there were, as far as that was told.
-    pub(super) memory: Option<(MemoryEvents, u64)>,
+    pub(super) memory: Memory,
     /// Who owns its pipes.
     pub(super) owner: Option<(u32, u32)>,
+    pub(super) criu: Criu,
 }
 
 /// Whether its processes stand still.
@@ -86,9 +88,7 @@ impl Shim {
             "Pids" => self.pids(&decode(payload)?),
             "Pause" => self.pause(caller, decode(payload)?),
             "Resume" => self.resume(caller, decode(payload)?),
-            "Checkpoint" => {
-                Err(Status::new(Code::Unimplemented, "checkpoint: not done by this shim yet"))
-            }
+            "Checkpoint" => self.checkpoint(caller, decode(payload)?),
             "Kill" => self.kill(&decode(payload)?),
             "Exec" => self.exec(decode(payload)?),
             "ResizePty" => self.resize(&decode(payload)?),
@@ -267,7 +267,13 @@ impl Shim {
     fn stats(&self, request: &StatsRequest) -> Answer {
         let task = self.task(&request.id)?;
         let counters = in_root(&task.root, |root| container::counters(root, &request.id))?;
-        let stats = Some(Any::pack(&metrics(counters.as_ref())?));
+        let mut metrics = metrics(counters.as_ref())?;
+        if counters.is_none() {
+            // systemd has removed it with its last process: whether that was killed for want of
+            // memory is asked for now.
+            metrics.memory_events = Some(task.memory.last());
+        }
+        let stats = Some(Any::pack(&metrics));
         now(&StatsResponse { stats })
     }
 

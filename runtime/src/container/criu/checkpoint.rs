@@ -7,11 +7,12 @@ use super::super::state::{State, Status, own_cgroup};
 use super::rpc::{DUMP, PRE_DUMP, PageServer};
 use super::service::{Place, Service};
 use super::{CONFIG, DESCRIPTORS, Options, external};
+use crate::cgroup::Cgroup;
 use crate::error::{Doing, Error, Result};
 use crate::plan::{Facts, Options as PlanOptions, Plan, Stdio};
 use crate::spec::{self, source::load_kept};
 use crate::sys::file;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 /// What `checkpoint` is asked for.
@@ -45,12 +46,24 @@ pub fn checkpoint(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<Vec
     delete(root, id, Force::Yes)
 }
 
-fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
+/// Writes the state of a running container into files, as [`checkpoint`] does, and leaves its removal
+/// to whoever supervises it.
+///
+/// # Errors
+///
+/// As those of `checkpoint`.
+pub fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
     let locked = root.lock(id)?;
     let state = State::load(&locked.entry)?;
     state.must_be_a_container()?;
-    let pid = match state.settled_status(&locked.entry, own_cgroup(&locked.entry)?.as_ref())? {
+    let cgroup = own_cgroup(&locked.entry)?;
+    let mut frozen = None;
+    let pid = match state.settled_status(&locked.entry, cgroup.as_ref())? {
         Status::Running => state.init.as_ref().map_or(0, |init| init.pid),
+        Status::Paused => {
+            frozen = cgroup.as_ref().map(path_of).transpose()?;
+            state.init.as_ref().map_or(0, |init| init.pid)
+        }
         status => {
             let message = format!("cannot checkpoint a container that is {status}: {id}");
             return Err(Error::WrongState(message));
@@ -70,6 +83,7 @@ fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
     let mounts = external::mounts(&plan, &state.rootfs)?;
     let mut opts = request.options.opts(&directories, state.annotations.get(CONFIG))?;
     opts.pid = Some(pid);
+    opts.freeze_cgroup = frozen;
     opts.root = Some(state.rootfs.to_string_lossy().into_owned());
     opts.leave_running = Some(request.leave_running);
     opts.tcp_skip_in_flight = Some(request.tcp_skip_in_flight);
@@ -88,6 +102,15 @@ fn dump(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<()> {
     let kind = if request.pre_dump { PRE_DUMP } else { DUMP };
     service.ask((kind, opts, &directories.log), &interrupt, |_| Ok(()))?;
     service.end()
+}
+
+/// Where CRIU finds a cgroup that is frozen: it thaws it to look at its processes, which it has
+/// seized by then, and freezes it again.
+fn path_of(cgroup: &Cgroup) -> Result<String> {
+    let link = format!("/proc/self/fd/{}", cgroup.fd().as_raw_fd());
+    let path = std::fs::read_link(&link);
+    let path = path.map_err(|error| Error::unsupported(link, error.to_string()))?;
+    Ok(path.to_string_lossy().into_owned())
 }
 
 /// What the stdio of the container is: a `restore` finds there which pipes it had.

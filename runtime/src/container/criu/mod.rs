@@ -12,8 +12,8 @@ mod restore;
 mod rpc;
 mod service;
 
-pub use checkpoint::{Checkpoint, checkpoint};
-pub use restore::{Restore, restore};
+pub use checkpoint::{Checkpoint, checkpoint, dump};
+pub use restore::{Restore, restore, restore_supervised};
 
 use crate::error::{Doing, Error, Result};
 use crate::sys::file::{self, OFlag};

@@ -8,6 +8,7 @@ use super::super::interrupt::Interrupt;
 use super::super::root::{Entry, Root};
 use super::super::run::Running;
 use super::super::state::{Phase, State};
+use super::super::supervised::Supervised;
 use super::super::{filter, pidfile};
 use super::rpc::{CgroupRoot, InheritFd, Opts, RESTORE};
 use super::service::{Notified, Place, Service};
@@ -69,6 +70,33 @@ pub fn restore<'a>(root: &'a Root, request: &'a Restore<'a>) -> Result<Running<'
     if request.detach == Detach::No && !request.no_subreaper {
         process::set_child_subreaper().doing(|| "restore".to_owned())?;
     }
+    let Restored { child, terminal, warnings } = restore_until(&interrupt, root, request)?;
+    let mut signals = foreground::signals(request.detach)?;
+    interrupt.make_sure_none_came()?;
+    interrupt.end(signals.as_mut());
+    Ok(Running::of((root, request.id), child, terminal, signals, warnings))
+}
+
+/// Restores a container, as [`restore`] does; its terminal stays here. `request.detach` must be
+/// [`Detach::Supervised`].
+///
+/// # Errors
+///
+/// As those of `restore`.
+pub fn restore_supervised(root: &Root, request: &Restore<'_>) -> Result<Supervised> {
+    let interrupt = Interrupt::catch()?;
+    let Restored { child, terminal, warnings } = restore_until(&interrupt, root, request)?;
+    Ok(Supervised { process: child.into(), terminal, warnings })
+}
+
+/// A container that runs.
+struct Restored {
+    child: Child,
+    terminal: Option<OwnedFd>,
+    warnings: Vec<String>,
+}
+
+fn restore_until(interrupt: &Interrupt, root: &Root, request: &Restore<'_>) -> Result<Restored> {
     let bundle = absolute(request.bundle)?;
     let spec = spec::load(&bundle)?;
     let plan = Plan::build(&spec, &bundle, &PlanOptions::default(), &Facts::probe()?)?;
@@ -82,11 +110,8 @@ pub fn restore<'a>(root: &'a Root, request: &'a Restore<'a>) -> Result<Running<'
     state.scope = birthplace.unit();
     let prepared =
         Prepared { state, hooks, plan: &plan, birthplace, pid_file: request.pid_file, console };
-    let (child, terminal) = bring_back(root, prepared, image, &interrupt)?;
-    let mut signals = foreground::signals(request.detach)?;
-    interrupt.make_sure_none_came()?;
-    interrupt.end(signals.as_mut());
-    Ok(Running::of((root, request.id), child, terminal, signals, plan.warnings))
+    let (child, terminal) = bring_back(root, prepared, image, interrupt)?;
+    Ok(Restored { child, terminal, warnings: plan.warnings })
 }
 
 /// All that is needed beside CRIU's files: decided, opened, and nothing of it done yet.

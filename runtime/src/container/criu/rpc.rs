@@ -96,6 +96,8 @@ pub(super) struct Opts {
     pub(super) external: Vec<String>,
     #[prost(uint32, optional, tag = "38")]
     pub(super) empty_ns: Option<u32>,
+    #[prost(string, optional, tag = "44")]
+    pub(super) freeze_cgroup: Option<String>,
     #[prost(bool, optional, tag = "46")]
     pub(super) tcp_skip_in_flight: Option<bool>,
     #[prost(bool, optional, tag = "50")]
