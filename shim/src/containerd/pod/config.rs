@@ -192,7 +192,10 @@ impl Sandbox {
             ("pid", "pid", options.pid != NODE),
             ("user", "user", self.users().is_some()),
         ];
-        let of_pause = |(kind, file, _): (&str, &str, bool)| json!({ "type": kind, "path": format!("/proc/{pid}/ns/{file}") });
+        let of_pause = |(kind, file, _): (&str, &str, bool)| {
+            let path = format!("/proc/{pid}/ns/{file}");
+            json!({ "type": kind, "path": path })
+        };
         let namespaces = kinds.into_iter().filter(|(.., is_own)| *is_own).map(of_pause);
         let namespaces: Vec<_> = namespaces.collect();
         let config = json!({
@@ -211,7 +214,10 @@ fn put(object: &mut Value, name: &str, value: Value) {
 }
 
 fn mappings(all: &[IdMapping]) -> Value {
-    let mapping = |map: &IdMapping| json!({ "containerID": map.container_id, "hostID": map.host_id, "size": map.length });
+    let mapping = |map: &IdMapping| {
+        let IdMapping { host_id, container_id, length } = map;
+        json!({ "containerID": container_id, "hostID": host_id, "size": length })
+    };
     all.iter().map(mapping).collect()
 }
 
