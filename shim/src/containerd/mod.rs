@@ -11,6 +11,7 @@ mod jobs;
 mod made;
 mod memory;
 pub mod options;
+mod owners;
 mod pod;
 mod rootfs;
 mod sandbox;
