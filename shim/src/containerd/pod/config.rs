@@ -78,6 +78,14 @@ impl Sandbox {
         self.options().userns_options.filter(|users| users.mode != NODE)
     }
 
+    /// Who root of its containers is on the host, and root's group.
+    pub(super) fn owner(&self) -> Option<(u32, u32)> {
+        let root =
+            |all: &[IdMapping]| all.iter().find(|map| map.container_id == 0).map(|map| map.host_id);
+        let users = self.users()?;
+        Some((root(&users.uids)?, root(&users.gids)?))
+    }
+
     /// Where its cgroup is; of systemd's, in that form.
     fn cgroup(&self) -> String {
         let Self { id, namespace, .. } = self;
