@@ -68,3 +68,24 @@ fn a_pod_may_be_in_other_namespaces_of_the_host() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_pod_may_have_users_of_its_own() -> Result<()> {
+    let commands = [
+        "p=$(cri run users users=100000 hostname=h)",
+        "k=$(cri create $p one -- sleep 1000); cri start $k",
+        "cri exec $k -- sh -c 'cat /proc/self/uid_map; id -u'",
+        "cri exec $k -- sh -c 'ls -lnd /etc /bin/busybox | tr -s \" \" | cut -d\" \" -f3,4'",
+        "cri exec $k -- sh -c 'touch /new && ls -ln /new | tr -s \" \" | cut -d\" \" -f3,4'",
+        "cri exec $k -- sh -c 'hostname; echo x >/etc/hosts && cat /etc/hosts; echo >/dev/shm/x'",
+        "cri exec $k -- sysctl net.ipv4.ip_unprivileged_port_start net.ipv4.ping_group_range",
+        "cri exec $k -- hostname other",
+        "cri rmp $p; left",
+    ];
+    for session in compare("users of a pod", &BOTH, &commands)? {
+        assert!(session.said("cri exec $k -- sh -c 'cat")?.contains("100000      65536"));
+        assert_eq!(session.said("cri exec $k -- sh -c 'ls")?, "0 0\n0 0");
+        assert_eq!(session.said("cri exec $k -- sh -c 'hostname")?, "h\nx");
+    }
+    Ok(())
+}

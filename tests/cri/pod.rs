@@ -89,7 +89,8 @@ fn a_pod_is_one_shim_pause_and_its_containers() -> Result<()> {
 
 #[test]
 fn ten_pods_come_and_go_at_once() -> Result<()> {
-    const POD: &str = "pod() { p=$(cri run pod$1) && k=$(cri create $p one -- sh -c \"exit $1\") && \
+    const POD: &str = "pod() { p=$(cri run pod$1) && \
+        k=$(cri create $p one -- sh -c \"exit $1\") && \
         cri start $k && cri wait $k && cri rmp $p; }";
     const ALL: &str = "for n in $(seq 10); do pod $n >/tmp/pod$n 2>&1 & pids[n]=$!; done; \
         for n in $(seq 10); do wait ${pids[n]}; echo $? $(cat /tmp/pod$n); done";

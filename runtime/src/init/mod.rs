@@ -37,7 +37,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub(crate) use added::{attach, detach, prepare};
 pub(crate) use hooks::HookStates;
 pub(crate) use sources::Sources;
-pub(crate) use user::write_maps;
+pub(crate) use user::{with_maps, write_maps};
 
 /// What a step works with.
 pub(crate) struct Init<'a> {

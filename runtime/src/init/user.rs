@@ -141,7 +141,7 @@ fn joined<'a>(
 }
 
 /// A user namespace with these maps.
-fn with_maps(maps: &IdMaps) -> sys::Result<OwnedFd> {
+pub(crate) fn with_maps(maps: &IdMaps) -> sys::Result<OwnedFd> {
     inside(
         CloneFlags::CLONE_NEWUSER,
         || Ok(()),

@@ -143,7 +143,7 @@ mod tests {
 
     fn config(kind: &str) -> String {
         format!(
-            r#"{{"ociVersion": "1.3.0", "root": {{"path": "rootfs"}}, "hostname": "h",
+            r#"{{"ociVersion": "1.3.0", "root": {{"path": "rootfs"}},
                 "annotations": {{"kind": "{kind}"}},
                 "process": {{"user": {{"uid": 7, "gid": 8}}, "args": ["sh"], "cwd": "/",
                              "oomScoreAdj": -5, "capabilities": {{"bounding": ["CAP_KILL"]}}}},

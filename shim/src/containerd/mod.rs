@@ -12,6 +12,7 @@ mod jobs;
 mod made;
 mod memory;
 pub mod options;
+mod owners;
 mod pod;
 mod rootfs;
 mod sandbox;

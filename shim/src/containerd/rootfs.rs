@@ -1,5 +1,6 @@
 //! The root file system of a task: what containerd says is to be mounted in its bundle.
 
+use super::owners;
 use crate::proto::types::Mount;
 use crate::ttrpc::{Code, Status};
 use peapod::sys::mount_by_path::{self, Flag};
@@ -31,7 +32,7 @@ impl Rootfs {
                 "" => place.clone(),
                 below => place.join(below),
             };
-            attach(mount, &target)?;
+            attach_in(bundle, mount, &target)?;
         }
         Ok(made)
     }
@@ -59,6 +60,14 @@ pub(crate) fn place(bundle: &Path) -> PathBuf {
 /// Takes away what is mounted in a bundle.
 pub(crate) fn unmount(bundle: &Path) -> Result<(), Status> {
     Ok(mount_by_path::unmount(&place(bundle))?)
+}
+
+fn attach_in(bundle: &Path, mount: &Mount, target: &Path) -> Result<(), Status> {
+    if !owners::is_asked_for(mount) {
+        return attach(mount, target);
+    }
+    let (mapped, _places) = owners::map(mount, bundle)?;
+    attach(&mapped, target)
 }
 
 fn attach(mount: &Mount, target: &Path) -> Result<(), Status> {
@@ -100,7 +109,7 @@ impl Options {
 
 /// What containerd does by itself, where it is not asked to leave that to the shim.
 fn is_refused(option: &str) -> bool {
-    option == "loop" || option.starts_with("uidmap=") || option.starts_with("gidmap=")
+    option == "loop"
 }
 
 /// Options of an overlay of so many layers that they do not fit: with paths from the directory
@@ -153,7 +162,7 @@ mod tests {
         assert_eq!(mount_by_path::flag("nosuid"), Some(Flag::Set(options.flags)));
         let bind = Options::parse(&mount("bind", &["rbind", "ro"])).unwrap();
         assert_eq!(bind.flags & mount_by_path::BIND, mount_by_path::BIND);
-        assert!(Options::parse(&mount("overlay", &["uidmap=0:1:2"])).is_err());
+        assert!(Options::parse(&mount("ext4", &["loop"])).is_err());
     }
 
     #[test]

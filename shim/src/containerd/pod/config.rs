@@ -78,6 +78,14 @@ impl Sandbox {
         self.options().userns_options.filter(|users| users.mode != NODE)
     }
 
+    /// Who root of its containers is on the host, and root's group.
+    pub(super) fn owner(&self) -> Option<(u32, u32)> {
+        let root =
+            |all: &[IdMapping]| all.iter().find(|map| map.container_id == 0).map(|map| map.host_id);
+        let users = self.users()?;
+        Some((root(&users.uids)?, root(&users.gids)?))
+    }
+
     /// Where its cgroup is; of systemd's, in that form.
     fn cgroup(&self) -> String {
         let Self { id, namespace, .. } = self;
@@ -192,7 +200,10 @@ impl Sandbox {
             ("pid", "pid", options.pid != NODE),
             ("user", "user", self.users().is_some()),
         ];
-        let of_pause = |(kind, file, _): (&str, &str, bool)| json!({ "type": kind, "path": format!("/proc/{pid}/ns/{file}") });
+        let of_pause = |(kind, file, _): (&str, &str, bool)| {
+            let path = format!("/proc/{pid}/ns/{file}");
+            json!({ "type": kind, "path": path })
+        };
         let namespaces = kinds.into_iter().filter(|(.., is_own)| *is_own).map(of_pause);
         let namespaces: Vec<_> = namespaces.collect();
         let config = json!({
@@ -211,7 +222,10 @@ fn put(object: &mut Value, name: &str, value: Value) {
 }
 
 fn mappings(all: &[IdMapping]) -> Value {
-    let mapping = |map: &IdMapping| json!({ "containerID": map.container_id, "hostID": map.host_id, "size": map.length });
+    let mapping = |map: &IdMapping| {
+        let IdMapping { host_id, container_id, length } = map;
+        json!({ "containerID": container_id, "hostID": host_id, "size": length })
+    };
     all.iter().map(mapping).collect()
 }
 

@@ -6,6 +6,7 @@ use crate::proto::cri::DnsConfig;
 use crate::ttrpc::{Code, Status};
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::Path;
 
 /// A file of `/etc`, by its name there and in the bundle.
@@ -13,16 +14,17 @@ pub(super) const FILES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 
 /// Writes them.
 pub(super) fn write(sandbox: &Sandbox) -> Result<(), Status> {
-    let [hostname, hosts, resolv_conf] = FILES.map(|name| (name, sandbox.bundle.join(name)));
+    let [hostname, hosts, resolv_conf] = FILES.map(|name| sandbox.bundle.join(name));
     let name = match sandbox.pod.hostname.as_str() {
         "" => of_host(Path::new("/proc/sys/kernel/hostname"))?,
         name => format!("{name}\n"),
     };
-    write_file(&hostname.1, &name)?;
-    write_file(&hosts.1, &of_host(Path::new("/etc/hosts"))?)?;
+    let owner = sandbox.owner();
+    write_file(&hostname, &name, owner)?;
+    write_file(&hosts, &of_host(Path::new("/etc/hosts"))?, owner)?;
     let dns = sandbox.pod.dns_config.as_ref().map(resolver).unwrap_or_default();
     let dns = if dns.is_empty() { of_host(Path::new("/etc/resolv.conf"))? } else { dns };
-    write_file(&resolv_conf.1, &dns)
+    write_file(&resolv_conf, &dns, owner)
 }
 
 /// `resolv.conf(5)`. Empty if nothing is said.
@@ -49,8 +51,11 @@ fn of_host(path: &Path) -> Result<String, Status> {
     }
 }
 
-fn write_file(path: &Path, text: &str) -> Result<(), Status> {
-    fs::write(path, text).map_err(|error| failed(path, &error))
+/// A container whose root is another user of the host's may write to its files all the same.
+fn write_file(path: &Path, text: &str, owner: Option<(u32, u32)>) -> Result<(), Status> {
+    let owned = |(uid, gid)| chown(path, Some(uid), Some(gid));
+    let written = fs::write(path, text).and_then(|()| owner.map_or(Ok(()), owned));
+    written.map_err(|error| failed(path, &error))
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Status {
