@@ -4,7 +4,6 @@ use crate::{refuses, with_user_namespace};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::chown;
 use tests::{Bundle, Root, namespace};
 
 /// The names in config.json, and those in `/proc/PID/ns`.
@@ -113,8 +112,9 @@ fn user_is_joined_by_its_path() -> Result<()> {
     let first = with_user_namespace(root.shell("exec sleep 1000")?.as_root(&[]), 100_000)?;
     let first = root.start_container("a", &first)?;
     let path = format!("/proc/{}/ns/user", first.pid());
-    let second = root.shell("exec sleep 1000")?.as_root(&[]).with_namespace("user", Some(&path));
-    chown(second.rootfs(), Some(100_000), Some(100_000))?;
+    let second = with_user_namespace(root.shell("exec sleep 1000")?.as_root(&[]), 100_000)?;
+    let second = second.without("/linux/uidMappings").without("/linux/gidMappings");
+    let second = second.with_namespace("user", Some(&path));
     let second = root.start_container("b", &second)?;
     ensure!(second.namespace("user")? == first.namespace("user")?);
     Ok(())
@@ -127,7 +127,15 @@ fn inherits(kind: &str, file: &str, option: &str) -> Result<()> {
     let bundle = root.shell(&format!("readlink /proc/self/ns/{file}"))?.as_root(&[]);
     let namespaces = bundle.field("/linux/namespaces").as_array().context("namespaces")?;
     let others: Vec<_> = namespaces.iter().filter(|one| one["type"] != kind).cloned().collect();
-    let bundle = bundle.with("/linux/namespaces", others);
+    let mut bundle = bundle.with("/linux/namespaces", others);
+    if kind == "mount" {
+        // What would be mounted would be mounted on the host.
+        bundle = bundle
+            .with("/mounts", json!([{ "destination": "/proc", "type": "proc", "source": "proc" }]))
+            .without("/linux/maskedPaths")
+            .without("/linux/readonlyPaths")
+            .without("/root/readonly");
+    }
     bundle.write()?;
     let path = bundle.path().to_str().context("a path")?;
     let script = format!(
