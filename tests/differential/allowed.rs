@@ -86,13 +86,13 @@ pub(crate) const SEEN: &[Allowed] = &[
         reason: "the mount is read-only, and not the file system",
     },
     Allowed {
-        begins: "peapod mountinfo: / ",
-        has: " - tmpfs peas ",
+        begins: "peapod mode: /",
+        has: " 1777",
         reason: "a tmpfs has the mode that its options say, or the kernel's own",
     },
     Allowed {
-        begins: "runc mountinfo: / ",
-        has: ",mode=755",
+        begins: "runc mode: /",
+        has: " 755",
         reason: "runc gives a tmpfs the mode of the directory that it covers",
     },
     Allowed {

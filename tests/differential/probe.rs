@@ -9,6 +9,7 @@ pub(crate) const SCRIPT: &str = r#"
     grep -E '^(Uid|Gid|Groups|NStgid|Threads|Umask|Sig(Q|Pnd|Blk|Ign|Cgt)|ShdPnd|Cap...|NoNewPrivs|Seccomp|Seccomp_filters|Speculation_Store_Bypass|Cpus_allowed_list|Mems_allowed_list|CoreDumping|THP_enabled|TracerPid)' /proc/1/status | sed 's|^SigQ:.*/|SigQ: |' | say status
     cat /proc/1/limits | say limits
     awk '{ tags = ""; for (i = 7; $i != "-"; i++) { sub(/:.*/, "", $i); tags = tags " " $i }
+        sub(/,mode=[0-7]+/, "", $(i+3))
         print $4 " " $5 " " $6 tags " - " $(i+1) " " $(i+2) " " $(i+3) }' /proc/1/mountinfo |
         say mountinfo
     for file in current exec fscreate keycreate sockcreate prev; do
@@ -36,6 +37,7 @@ pub(crate) const SCRIPT: &str = r#"
     hostname | say hostname
     cat /proc/sys/kernel/domainname | say domainname
     find /dev | grep -v '^/dev/pts/[0-9]' | sort | xargs stat -c '%n %F %t:%T %a %u:%g' | say dev
+    stat -c '%n %a' /tmp /new /etc /var/deep/er 2>/dev/null | say mode
     for link in /dev/fd /dev/stdin /dev/stdout /dev/stderr /dev/ptmx; do
         echo "$link -> $(readlink $link)" | say dev
     done
