@@ -127,15 +127,7 @@ fn inherits(kind: &str, file: &str, option: &str) -> Result<()> {
     let bundle = root.shell(&format!("readlink /proc/self/ns/{file}"))?.as_root(&[]);
     let namespaces = bundle.field("/linux/namespaces").as_array().context("namespaces")?;
     let others: Vec<_> = namespaces.iter().filter(|one| one["type"] != kind).cloned().collect();
-    let mut bundle = bundle.with("/linux/namespaces", others);
-    if kind == "mount" {
-        // What would be mounted would be mounted on the host.
-        bundle = bundle
-            .with("/mounts", json!([{ "destination": "/proc", "type": "proc", "source": "proc" }]))
-            .without("/linux/maskedPaths")
-            .without("/linux/readonlyPaths")
-            .without("/root/readonly");
-    }
+    let bundle = bundle.with("/linux/namespaces", others);
     bundle.write()?;
     let path = bundle.path().to_str().context("a path")?;
     let script = format!(
@@ -165,8 +157,31 @@ inherited! {
     cgroup_is_the_runtimes_where_nothing_is_said: "cgroup", "cgroup", "";
     time_is_the_runtimes_where_nothing_is_said: "time", "time", "";
     user_is_the_runtimes_where_nothing_is_said: "user", "user", "";
-    mount_is_the_runtimes_where_nothing_is_said:
-        "mount", "mnt", "--mount --propagation private";
+}
+
+#[test]
+fn mount_is_the_runtimes_where_nothing_is_said() -> Result<()> {
+    // In a mount namespace of its own, without mounts: they would be the host's.
+    let root = Root::new()?;
+    let bundle = root.shell("true")?.as_root(&[]);
+    let namespaces = bundle.field("/linux/namespaces").as_array().context("namespaces")?;
+    let others: Vec<_> = namespaces.iter().filter(|one| one["type"] != "mount").cloned().collect();
+    let bundle = bundle
+        .with("/linux/namespaces", others)
+        .with("/mounts", json!([]))
+        .without("/linux/maskedPaths")
+        .without("/linux/readonlyPaths")
+        .without("/root/readonly");
+    bundle.write()?;
+    let path = bundle.path().to_str().context("a path")?;
+    let shell = "exec unshare --mount --propagation private bash -c '\
+        readlink /proc/self/ns/mnt; exec \"$@\"' bash \"$@\"";
+    let args = ["create", "--bundle", path, &root.id("c")];
+    let seen = root.start_by_shell(shell, &args)?.finish()?.ok()?;
+    root.adopt_all()?;
+    let pid = crate::state(&root, "c")?["pid"].as_i64().context("a pid")?;
+    ensure!(namespace(i32::try_from(pid)?, "mnt")? == seen.trim(), "{seen}");
+    Ok(())
 }
 
 #[test]
