@@ -32,7 +32,7 @@ public=$(mktemp -d)
 trap 'rm -rf "$log" "$public"' EXIT
 broken=0 not_run=()
 # What needs other runtimes and engines.
-callers="checkpoint clients cri shim"
+callers="checkpoint clients cri differential shim"
 
 # skip WHAT REASON: a whole stage.
 skip() {
@@ -160,8 +160,8 @@ else
     cd "$repo/tests"
     while read -r name executable; do
         case $name in
-            # CRIU is in that root, and looks at files where it is.
-            checkpoint) run "$name" "$repo/scripts/peers.sh" "$peers" env "${environment[@]}" "$executable" </dev/null ;;
+            # CRIU is in that root, and looks at files where it is; and so is runc.
+            checkpoint | differential) run "$name" "$repo/scripts/peers.sh" "$peers" env "${environment[@]}" "$executable" </dev/null ;;
             *)
                 [[ " $callers " == *" $name "* && -n $executable ]] || continue
                 run "$name" with_cgroup2 timeout "$patience" env "${environment[@]}" "$executable" </dev/null

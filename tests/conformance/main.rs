@@ -92,6 +92,10 @@ fn map(container: u32, host: u32) -> Value {
 /// A user namespace whose root is that user of the host, who also owns the root file system.
 fn with_user_namespace(bundle: Bundle, host: u32) -> Result<Bundle> {
     chown(bundle.rootfs(), Some(host), Some(host))?;
+    // Other runtimes open the root as that user.
+    for above in bundle.path().ancestors().take(2) {
+        fs::set_permissions(above, Permissions::from_mode(0o711))?;
+    }
     Ok(bundle
         .with_namespace("user", None)
         .with("/linux/uidMappings", map(0, host))

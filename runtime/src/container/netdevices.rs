@@ -4,7 +4,7 @@ use crate::error::{Doing, Error, Result};
 use crate::plan::{NetDevice, Plan};
 use crate::sys::file::{self, OFlag};
 use crate::sys::netlink::{Route, State};
-use crate::sys::{Errno, namespace};
+use crate::sys::{self, Errno, namespace};
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -41,7 +41,8 @@ fn move_one(
     let addresses = here.addresses(index).doing(doing)?;
     // Not every driver takes another name while it is up.
     here.set_state(index, State::Down).doing(doing)?;
-    match here.move_to(index, to, &device.name) {
+    let name = free_name(inside, &device.name).doing(doing)?;
+    match here.move_to(index, to, &name) {
         Err(error) if error.errno() == Errno::EEXIST => {
             let reason = "the network namespace of the container has a device of that name";
             let field = format!("{FIELD}[{:?}]", device.host);
@@ -50,14 +51,31 @@ fn move_one(
         moved => moved.doing(doing)?,
     }
     // Its number may be another one there.
-    let index = inside.index(&device.name).doing(doing)?;
-    let gone = || Error::invalid(FIELD, format!("{:?}", device.name), "gone meanwhile");
+    let index = inside.index(&name).doing(doing)?;
+    let gone = || Error::invalid(FIELD, format!("{name:?}"), "gone meanwhile");
     let index = index.ok_or_else(gone)?;
     for address in &addresses {
         inside.add(index, address).doing(doing)?;
     }
     inside.set_state(index, State::Up).doing(doing)
 }
+
+/// The name itself, or the first that the kernel would make of a template (`dev_alloc_name` in
+/// net/core/dev.c): its answer to a move does not tell which it has chosen.
+fn free_name(inside: &Route, name: &str) -> sys::Result<String> {
+    let Some((before, after)) = name.split_once("%d") else { return Ok(name.to_owned()) };
+    let mut names = (0..MOST_OF_A_TEMPLATE).map(|number| format!("{before}{number}{after}"));
+    let free = names.find_map(|name| match inside.index(&name) {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(Ok(name)),
+        Err(error) => Some(Err(error)),
+    });
+    // The kernel's to refuse.
+    free.unwrap_or_else(|| Ok(name.to_owned()))
+}
+
+/// `dev_alloc_name`: the bits of a page, eight times.
+const MOST_OF_A_TEMPLATE: u32 = 8 * 4096;
 
 fn find(route: &Route, device: &NetDevice) -> Result<u32> {
     let found = route.index(&device.host).doing(|| format!("{FIELD}[{:?}]", device.host))?;

@@ -169,8 +169,8 @@ fn bind_of_one_mount_alone() -> Result<()> {
 #[test]
 fn rbind_of_all_below() -> Result<()> {
     let bound = |bundle: Bundle| bundle.with_mount("none", "/sys", "/tmp", &["rbind", "ro"]);
-    let seen = output("grep -c ' /tmp/fs/cgroup ' /proc/self/mountinfo", bound)?;
-    ensure!(seen == "1\n", "{seen}");
+    let seen = output("grep -c ' /tmp/fs/cgroup ' /proc/self/mountinfo || true", bound)?;
+    ensure!(seen != "0\n", "{seen}");
     Ok(())
 }
 

@@ -32,7 +32,7 @@ modes! {
     mode_bind: { "mode": "MPOL_BIND", "nodes": "0" } => "bind:0";
     mode_interleave: { "mode": "MPOL_INTERLEAVE", "nodes": "0" } => "interleave:0";
     mode_preferred: { "mode": "MPOL_PREFERRED", "nodes": "0" } => "prefer:0";
-    mode_preferred_many: { "mode": "MPOL_PREFERRED_MANY", "nodes": "0" } => "prefer (many):0";
+    mode_preferred_many: { "mode": "MPOL_PREFERRED_MANY", "nodes": "0" } => "prefer";
     mode_local: { "mode": "MPOL_LOCAL" } => "local";
     mode_default: { "mode": "MPOL_DEFAULT" } => "default";
     flag_static_nodes:

@@ -4,7 +4,6 @@ use crate::{refuses, with_user_namespace};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use std::fs;
-use std::os::unix::fs::chown;
 use tests::{Bundle, Root, namespace};
 
 /// The names in config.json, and those in `/proc/PID/ns`.
@@ -113,8 +112,9 @@ fn user_is_joined_by_its_path() -> Result<()> {
     let first = with_user_namespace(root.shell("exec sleep 1000")?.as_root(&[]), 100_000)?;
     let first = root.start_container("a", &first)?;
     let path = format!("/proc/{}/ns/user", first.pid());
-    let second = root.shell("exec sleep 1000")?.as_root(&[]).with_namespace("user", Some(&path));
-    chown(second.rootfs(), Some(100_000), Some(100_000))?;
+    let second = with_user_namespace(root.shell("exec sleep 1000")?.as_root(&[]), 100_000)?;
+    let second = second.without("/linux/uidMappings").without("/linux/gidMappings");
+    let second = second.with_namespace("user", Some(&path));
     let second = root.start_container("b", &second)?;
     ensure!(second.namespace("user")? == first.namespace("user")?);
     Ok(())
@@ -157,8 +157,31 @@ inherited! {
     cgroup_is_the_runtimes_where_nothing_is_said: "cgroup", "cgroup", "";
     time_is_the_runtimes_where_nothing_is_said: "time", "time", "";
     user_is_the_runtimes_where_nothing_is_said: "user", "user", "";
-    mount_is_the_runtimes_where_nothing_is_said:
-        "mount", "mnt", "--mount --propagation private";
+}
+
+#[test]
+fn mount_is_the_runtimes_where_nothing_is_said() -> Result<()> {
+    // In a mount namespace of its own, without mounts: they would be the host's.
+    let root = Root::new()?;
+    let bundle = root.shell("true")?.as_root(&[]);
+    let namespaces = bundle.field("/linux/namespaces").as_array().context("namespaces")?;
+    let others: Vec<_> = namespaces.iter().filter(|one| one["type"] != "mount").cloned().collect();
+    let bundle = bundle
+        .with("/linux/namespaces", others)
+        .with("/mounts", json!([]))
+        .without("/linux/maskedPaths")
+        .without("/linux/readonlyPaths")
+        .without("/root/readonly");
+    bundle.write()?;
+    let path = bundle.path().to_str().context("a path")?;
+    let shell = "exec unshare --mount --propagation private bash -c '\
+        readlink /proc/self/ns/mnt; exec \"$@\"' bash \"$@\"";
+    let args = ["create", "--bundle", path, &root.id("c")];
+    let seen = root.start_by_shell(shell, &args)?.finish()?.ok()?;
+    root.adopt_all()?;
+    let pid = crate::state(&root, "c")?["pid"].as_i64().context("a pid")?;
+    ensure!(namespace(i32::try_from(pid)?, "mnt")? == seen.trim(), "{seen}");
+    Ok(())
 }
 
 #[test]

@@ -120,7 +120,6 @@ refused! {
     unified_of_a_value_that_is_none_is_an_error: { "unified": { "cgroup.max.depth": "x" } };
     hugepage_size_that_is_none_is_an_error:
         { "hugepageLimits": [{ "pageSize": "3MB", "limit": 4_194_304 }] };
-    hugepage_limit_is_required: { "hugepageLimits": [{ "pageSize": "2MB" }] };
     memory_limit_as_a_text_is_an_error: { "memory": { "limit": "64M" } };
     memory_limit_below_minus_one_is_an_error: { "memory": { "limit": -2 } };
     cpu_shares_below_zero_are_an_error: { "cpu": { "shares": -1 } };

@@ -207,27 +207,8 @@ fn rules_are_optional() -> Result<()> {
 }
 
 #[test]
-fn every_architecture_of_the_list_is_known() -> Result<()> {
-    for name in [
-        "X86",
-        "X86_64",
-        "X32",
-        "ARM",
-        "AARCH64",
-        "MIPS",
-        "MIPS64",
-        "MIPS64N32",
-        "MIPSEL",
-        "MIPSEL64",
-        "MIPSEL64N32",
-        "PPC",
-        "PPC64",
-        "PPC64LE",
-        "S390",
-        "S390X",
-        "RISCV64",
-        "LOONGARCH64",
-    ] {
+fn the_architectures_of_the_machine_are_known() -> Result<()> {
+    for name in ["X86_64", "X86", "X32"] {
         let mut seccomp = mkdir(&json!({ "action": "SCMP_ACT_ERRNO" }));
         seccomp["architectures"] = json!(["SCMP_ARCH_X86_64", format!("SCMP_ARCH_{name}")]);
         shows("echo done", filtered(seccomp), "done").map_err(|error| error.context(name))?;

@@ -24,7 +24,7 @@ pub(super) fn check(linux: &Linux, namespaces: &Namespaces<'_>) -> Result<()> {
                 return Err(Error::invalid(field, format!("{name:?}"), reason));
             }
         }
-        if names.contains(&name) {
+        if names.contains(&name) && !name.contains("%d") {
             let reason = "another device has that name inside";
             return Err(Error::invalid(field, format!("{name:?}"), reason));
         }
