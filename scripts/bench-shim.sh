@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# bench-shim.sh [--rounds N] [--execs N] [--peers DIR]: our shim and containerd-shim-runc-v2 under the same containerd, in
-# the same run: the memory of three idle shims with a container each, what more containers of a pod and many execs add to
-# it, and the time of `ctr run --rm` of /bin/true and of `ctr task exec`. Fails if ours takes more than it promises.
+# bench-shim.sh [--rounds N] [--execs N] [--peers DIR]: our shim and containerd-shim-runc-v2 under the same containerd,
+# in the same run: the memory of three idle shims with a container each, what more containers of a pod and many execs
+# add to it, and the time of `ctr run --rm` of /bin/true and of `ctr task exec`. Fails if ours takes more than promised.
 #
 # The time of `ctr version` is printed too: so much of each is the client. BENCH_PROGRAM names a shim that is built.
 set -euo pipefail
