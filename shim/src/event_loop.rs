@@ -51,6 +51,10 @@ pub(crate) enum Timer {
     Accept,
     /// Events are to be sent again.
     Publisher,
+    /// A logger was asked to end, and should have.
+    Logger(Key),
+    /// Nothing has happened for a while.
+    Rest,
 }
 
 /// The set.

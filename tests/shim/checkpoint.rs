@@ -66,11 +66,11 @@ fn a_task_goes_on_when_its_checkpoint_cannot_be_written() -> Result<()> {
     let session = session(
         "a failed checkpoint",
         &[
-            "c run -d --null-io $o $image h sleep 1000",
-            "touch /tmp/file; c task checkpoint --exit --image-path /tmp/file h",
+            "c run -d --null-io $o $image k sleep 1000",
+            "touch /tmp/file; c task checkpoint --exit --image-path /tmp/file k",
             "c task ls | grep -o RUNNING",
-            "c task exec --exec-id e h echo goes on",
-            "c task rm -f h; c container rm h; left",
+            "c task exec --exec-id e k echo goes on",
+            "c task rm -f k; c container rm k; left",
         ],
     );
     let Some(session) = session? else { return Ok(()) };

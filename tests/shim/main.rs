@@ -6,6 +6,8 @@ mod events;
 mod groups;
 mod io;
 mod limits;
+mod load;
+mod loggers;
 mod metrics;
 mod sessions;
 mod slow;

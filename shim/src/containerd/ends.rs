@@ -147,14 +147,11 @@ impl Shim {
         if process.streams.iter().any(|stream| self.streams.is_open(*stream)) {
             return;
         }
-        let Some(process) = self.processes.remove(key) else { return };
+        let Some(mut process) = self.processes.remove(key) else { return };
         self.events.clear_timer(Timer::Drain(key));
         let (id, name) = (&process.container, &process.name);
         let answer = deleted(&process);
-        if let Some(logger) = &process.logger {
-            // It has read all, and knows it.
-            let _ = logger.signal(fork::SIGTERM);
-        }
+        self.dismiss(process.logger.take());
         self.graves.bury(id, name, answer.clone());
         if !process.is_first() {
             if let Some(task) = self.tasks.get_mut(id) {

@@ -9,6 +9,7 @@ mod ends;
 mod grave;
 mod info;
 mod jobs;
+mod loggers;
 mod made;
 mod memory;
 pub mod options;

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::grave::Graves;
+use super::loggers::Loggers;
 use super::made::Purpose;
 use super::sandbox::Pod;
 use super::start::TTRPC_ADDRESS;
@@ -36,6 +37,9 @@ const UNUSED: Duration = Duration::from_secs(100);
 /// that ends it has to arrive before.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long nothing has happened when the shim gives back what it holds on to.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// How long it takes until connections are accepted again, when there was no descriptor for one.
 const RECOVERY: Duration = Duration::from_millis(200);
 
@@ -52,6 +56,7 @@ pub(super) struct Shim {
     pub(super) creators: BTreeMap<Key, (Creator, Purpose)>,
     pub(super) publisher: Publisher,
     pub(super) graves: Graves,
+    pub(super) loggers: Loggers,
     pub(super) log: Log,
     /// Whether the shim ends as soon as its clients have gone.
     pub(super) is_ending: bool,
@@ -101,6 +106,7 @@ impl Shim {
             streams: Streams::default(),
             creators: BTreeMap::new(),
             graves: Graves::default(),
+            loggers: Loggers::default(),
             log: Log,
             is_ending: false,
             is_over: false,
@@ -116,10 +122,16 @@ impl Shim {
         self.events.set_timer(Instant::now() + UNUSED, Timer::Idle);
         loop {
             self.publish()?;
-            if self.is_over || (self.is_ending && self.connections.is_empty()) {
+            let is_over = self.is_over || (self.is_ending && self.connections.is_empty());
+            if is_over && self.loggers.is_empty() {
                 return Ok(());
             }
             let passed = self.events.wait(&mut events)?;
+            if passed == [Timer::Rest] && events.is_empty() {
+                resident::rest();
+                continue;
+            }
+            self.events.set_timer(Instant::now() + QUIET, Timer::Rest);
             for event in &events {
                 self.happened(*event)?;
             }
@@ -150,13 +162,16 @@ impl Shim {
                 let first = self.processes.get(key).map(|process| process.container.clone());
                 first.iter().for_each(|id| self.tell(id, Stragglers::Forget));
             }
+            Timer::Idle if self.is_idle() && !self.loggers.is_empty() => self.wait_for_work(),
+            Timer::Linger if self.is_ending && !self.loggers.is_empty() => self.end(),
             Timer::Idle if self.is_idle() => self.is_over = true,
             Timer::Linger if self.is_ending => self.is_over = true,
             Timer::Accept => {
                 // It cannot fail: the descriptor was in the set before.
                 let _ = self.events.add(self.listener.as_fd(), Source::Listener, Interest::Read);
             }
-            Timer::Idle | Timer::Linger | Timer::Publisher => {}
+            Timer::Logger(key) => self.loggers.end(key),
+            Timer::Idle | Timer::Linger | Timer::Publisher | Timer::Rest => {}
         }
     }
 
@@ -304,7 +319,7 @@ impl Shim {
                 self.made(key);
             } else if self.is_pause(pid) {
                 self.pause_ended();
-            } else if self.creators.is_empty() {
+            } else if self.loggers.forget(pid) || self.creators.is_empty() {
                 fork::reap(pid);
             } else {
                 // It may be what a creator has made, and has not told of yet.

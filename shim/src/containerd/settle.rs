@@ -20,6 +20,8 @@ const LOG: &str = "log";
 /// Becomes the shim, and answers with what it shall listen to. From now on what is written to
 /// standard output and error is in containerd's log.
 pub(super) fn settle(args: &Args) -> Result<UnixListener> {
+    // Whoever has started this may have left something open.
+    resident::close_inherited().context("what was inherited")?;
     // Containers are cloned from this process (CVE-2019-5736).
     ensure_sealed()?;
     resident::set_name(NAME).context("the name of the process")?;
