@@ -14,7 +14,7 @@ fn how_a_container_has_ended_is_told_with_its_reason() -> Result<()> {
             "k=$(cri create $p bad -- sh -c 'exit 7'); cri start $k; cri wait $k",
             "k=$(cri create $p dead -- sleep 1000); cri start $k; cri stop $k 1; cri wait $k",
             "k=$(cri create $p none -- nonesuch); cri start $k",
-            "cri container $k | head -n 1",
+            "cri container $k | grep reason=",
             "k=$(cri create $p polite -- sh -c \
              'trap \"echo bye; exit 5\" TERM; echo up; while :; do sleep 0.01; done')",
             "cri start $k; await 'grep -q up /tmp/logs/ends/polite.log'; cri stop $k 20",
