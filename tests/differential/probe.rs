@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 /// two runs, numbers of mounts and processes, is left out.
 pub(crate) const SCRIPT: &str = r#"
     say() { sed "s|^|$1: |"; }
-    grep -E '^(Uid|Gid|Groups|NStgid|Threads|Umask|Sig(Q|Pnd|Blk|Ign|Cgt)|ShdPnd|Cap...|NoNewPrivs|Seccomp|Seccomp_filters|Speculation_Store_Bypass|Cpus_allowed_list|Mems_allowed_list|CoreDumping|THP_enabled|TracerPid)' /proc/1/status | sed 's|^SigQ:.*/|SigQ: |' | say status
+    fields='Uid|Gid|Groups|NStgid|Threads|Umask|SigQ|SigPnd|SigBlk|SigIgn|SigCgt|ShdPnd|Cap...'
+    fields="$fields|NoNewPrivs|Seccomp|Seccomp_filters|Speculation_Store_Bypass|CoreDumping"
+    fields="$fields|Cpus_allowed_list|Mems_allowed_list|THP_enabled|TracerPid"
+    grep -E "^($fields):" /proc/1/status | sed 's|^SigQ:.*/|SigQ: |' | say status
     cat /proc/1/limits | say limits
     awk '{ tags = ""; for (i = 7; $i != "-"; i++) { sub(/:.*/, "", $i); tags = tags " " $i }
         sub(/,mode=[0-7]+/, "", $(i+3))
@@ -17,7 +20,10 @@ pub(crate) const SCRIPT: &str = r#"
     done
     for name in cgroup ipc mnt net pid time user uts; do
         link=$(readlink /proc/1/ns/$name)
-        case " $HOST_NAMESPACES " in *" $link "*) echo "ns: $name of the host" ;; *) echo "ns: $name of its own" ;; esac
+        case " $HOST_NAMESPACES " in
+            *" $link "*) echo "ns: $name of the host" ;;
+            *) echo "ns: $name of its own" ;;
+        esac
     done
     cat /proc/1/uid_map | say uid_map
     cat /proc/1/gid_map | say gid_map
@@ -42,7 +48,8 @@ pub(crate) const SCRIPT: &str = r#"
         echo "$link -> $(readlink $link)" | say dev
     done
     find /proc/self/fd | sort | tail -n +2 | grep -v -E '/(10|11|3)$' | say fd
-    for name in kernel/msgmax kernel/shmmni kernel/sem fs/mqueue/msg_max net/ipv4/ip_forward net/ipv4/ip_default_ttl net/ipv4/ping_group_range; do
+    for name in kernel/msgmax kernel/shmmni kernel/sem fs/mqueue/msg_max net/ipv4/ip_forward \
+        net/ipv4/ip_default_ttl net/ipv4/ping_group_range; do
         cat /proc/sys/$name 2>&1 | say sysctl/$name
     done
     ls /sys/class/net | say net
@@ -52,7 +59,9 @@ pub(crate) const SCRIPT: &str = r#"
         (test -d $file && ls $file | wc -l) | say "entries of $file"
     done
     for place in / /tmp /etc /proc/sys /sys /dev; do
-        (: >$place/written) 2>/dev/null && echo "$place is writable" | say write && rm $place/written
+        (: >$place/written) 2>/dev/null || continue
+        echo "$place is writable" | say write
+        rm $place/written
     done
     mkdir /tmp/made 2>&1 | say mkdir
     rmdir /tmp/made 2>/dev/null

@@ -84,7 +84,7 @@ fn the_policy_for_idle_times() -> Result<()> {
     Ok(())
 }
 
-/// Whether a real-time policy can be had here, where a cgroup of version 1 may leave no time for it.
+/// Whether a real-time policy can be had here: a cgroup of version 1 may leave no time for it.
 fn has_real_time(policy: &str, priority: &str) -> Result<bool> {
     let status = std::process::Command::new("chrt").args([policy, priority, "true"]).output();
     Ok(status.context("chrt")?.status.success())
