@@ -63,7 +63,7 @@ pub fn adopt_orphans() -> Result<()> {
 ///
 /// # Errors
 ///
-/// As close_range(2) has them.
+/// As the kernel has them.
 pub fn close_inherited() -> Result<()> {
     const FIRST: i32 = 3;
     file::close_all_but(FIRST, &mut [])
