@@ -70,17 +70,19 @@ await() {
 }
 # left: what there is of pods that should be gone, once they have had the time for it.
 left() {
+    # shellcheck disable=SC2016  # expanded by await
     await '[[ -z $(there) ]]' || there
 }
 there() {
     # Not those who have ended, and wait for PID 1 of this session.
-    ps -eo stat=,comm= | grep -E '^[^Z].* (containerd-shim|containerd-shim-runc-v2|pause|sleep)$' || true
+    ps -eo stat=,comm= | awk '$1 !~ /^Z/ && $2 ~ /^(containerd-shim|pause|sleep)/'
     grep -E '/run/state|/run/netns' /proc/mounts || true
     find /run/containerd/s /run/state -type s -o -name config.json 2>/dev/null || true
 }
 # What the network of pods is in, with its own `lo`.
 unshare --net bash -c 'ip link set lo up; exec tail -f /dev/null' &
 holder=$! inside="nsenter --net --target $!"
+# shellcheck disable=SC2016  # expanded by await
 await '[[ $(readlink /proc/$holder/ns/net) != $(readlink /proc/self/ns/net) ]]'
 begin
 c images import --no-unpack /tmp/image.tar >/dev/null
