@@ -37,7 +37,7 @@ cd "$repo"
 step formatting cargo fmt --check
 step lints cargo clippy --quiet --workspace --all-targets -- -D warnings
 step documentation documentation
-step "shell scripts" shellcheck --external-sources scripts/*.sh tests/clients/*.sh .ci/run bundles/*/files/bin/*
+step "shell scripts" shellcheck --external-sources scripts/*.sh tests/clients/*.sh tests/shim/*.sh .ci/run bundles/*/files/bin/*
 step spelling spelling
 step tidy cargo test --quiet -p tests --test tidy
 

@@ -26,6 +26,8 @@ pub(crate) enum Source {
     Process(Key),
     /// The pidfd of a creator.
     Creator(Key),
+    /// The pidfd of the pod's pause.
+    Pause,
     /// Where a stream is read.
     Reader(Key),
     /// Where a stream is written.
@@ -77,6 +79,7 @@ impl Source {
             Self::Reader(key) => (6, key),
             Self::Writer(key) => (7, key),
             Self::Memory(key) => (8, key),
+            Self::Pause => (9, 0),
         };
         kind << KIND | u64::from(key)
     }
@@ -95,6 +98,7 @@ impl Source {
             6 => Self::Reader(key),
             7 => Self::Writer(key),
             8 => Self::Memory(key),
+            9 => Self::Pause,
             _ => return None,
         })
     }

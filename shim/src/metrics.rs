@@ -9,7 +9,7 @@ use crate::proto::metrics::{
     CpuStat, HugeTlbStat, IoEntry, IoStat, MemoryEvents, MemoryStat, Metrics, PidsStat, PsiData,
     PsiStats, RdmaEntry, RdmaStat,
 };
-use peapod::container::Counters;
+use peapod::container::{Counters, CountersAbove};
 use peapod::error::Result;
 use std::collections::BTreeMap;
 
@@ -23,6 +23,16 @@ pub(crate) trait Files {
 }
 
 impl Files for Counters {
+    fn read(&self, file: &str) -> Result<Option<String>> {
+        Self::read(self, file)
+    }
+
+    fn names(&self, prefix: &str) -> Result<Vec<String>> {
+        self.files(prefix)
+    }
+}
+
+impl Files for CountersAbove {
     fn read(&self, file: &str) -> Result<Option<String>> {
         Self::read(self, file)
     }

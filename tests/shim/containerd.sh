@@ -41,7 +41,7 @@ stopped() { await "c task ls | grep -q '^$1 .*STOPPED'"; }
 # left: what there is of containers and shims that should be gone.
 left() {
     # Not those who have ended, and wait for PID 1 of this session.
-    ps -eo stat=,comm= | grep -E '^[^Z].* (containerd-shim|sleep)$' || true
+    ps -eo stat=,comm= | awk '$1 !~ /^Z/ && $2 ~ /^(containerd-shim|sleep)$/'
     grep -h /run/state /proc/mounts || true
     find "$cgroups" -mindepth 1 -type d 2>/dev/null || true
     find /run/containerd/s /run/state -type s -o -name config.json 2>/dev/null || true

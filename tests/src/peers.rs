@@ -44,7 +44,7 @@ pub struct Outcome {
 /// cgroups in which the engines put their containers.
 const ALONE: &str = r#"
     unshare --pid --fork --kill-child --mount-proc bash -c "$1"
-    for top in libpod_parent default; do
+    for top in libpod_parent default k8s.io; do
         find "/sys/fs/cgroup/$top" -depth -type d -exec rmdir {} + 2>/dev/null
     done
     exit 0"#;

@@ -76,7 +76,16 @@ impl Cgroup {
     /// The contents of a file of the group, or `None` if there is no such file: of a controller
     /// that the group does not have, or of a kernel that counts no pressure.
     pub(crate) fn read(&self, file: &str) -> Result<Option<String>> {
-        match read(self.fd(), &c_name(file)) {
+        self.read_in(self.fd(), file)
+    }
+
+    /// The same of the group above.
+    pub(crate) fn read_above(&self, file: &str) -> Result<Option<String>> {
+        self.read_in(self.parent.as_fd(), file)
+    }
+
+    fn read_in(&self, directory: BorrowedFd<'_>, file: &str) -> Result<Option<String>> {
+        match read(directory, &c_name(file)) {
             Err(error) if is_gone(&error) || error.errno() == Errno::EOPNOTSUPP => Ok(None),
             text => text.doing(|| self.doing(&format!("reading {file}"))).map(Some),
         }
@@ -84,7 +93,16 @@ impl Cgroup {
 
     /// The names of the files of the group that begin with `prefix`; none if it was removed.
     pub(crate) fn files(&self, prefix: &str) -> Result<Vec<String>> {
-        let names = match file::names(self.fd()) {
+        self.files_in(self.fd(), prefix)
+    }
+
+    /// The same of the group above.
+    pub(crate) fn files_above(&self, prefix: &str) -> Result<Vec<String>> {
+        self.files_in(self.parent.as_fd(), prefix)
+    }
+
+    fn files_in(&self, directory: BorrowedFd<'_>, prefix: &str) -> Result<Vec<String>> {
+        let names = match file::names(directory) {
             Err(error) if is_gone(&error) => return Ok(Vec::new()),
             names => names.doing(|| self.doing("listing its files"))?,
         };

@@ -92,6 +92,7 @@ impl Shared {
             preserve_fds: self.preserve_fds,
             no_pivot: self.no_pivot,
             no_new_keyring: self.no_new_keyring,
+            pause_if: None,
             cgroups,
         }
     }

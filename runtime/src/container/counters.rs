@@ -13,6 +13,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 #[derive(Debug)]
 pub struct Counters(Cgroup);
 
+/// The cgroup above that of a container.
+#[derive(Debug)]
+pub struct CountersAbove(Cgroup);
+
 /// The file that tells how often memory was short.
 #[derive(Debug)]
 pub struct MemoryEvents(OwnedFd);
@@ -46,6 +50,12 @@ impl Counters {
         self.0.files(prefix)
     }
 
+    /// The cgroup above.
+    #[must_use]
+    pub fn above(self) -> CountersAbove {
+        CountersAbove(self.0)
+    }
+
     /// What tells of kills for want of memory; `None` without the controller.
     ///
     /// # Errors
@@ -53,6 +63,26 @@ impl Counters {
     /// [`Error::Kernel`](crate::error::Error::Kernel) if it cannot be opened.
     pub fn memory_events(&self) -> Result<Option<MemoryEvents>> {
         Ok(self.0.memory_events()?.map(MemoryEvents))
+    }
+}
+
+impl CountersAbove {
+    /// As [`Counters::read`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn read(&self, file: &str) -> Result<Option<String>> {
+        self.0.read_above(file)
+    }
+
+    /// As [`Counters::files`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn files(&self, prefix: &str) -> Result<Vec<String>> {
+        self.0.files_above(prefix)
     }
 }
 

@@ -6,7 +6,6 @@ use super::hooks::{OfCreate, Poststop};
 use super::interrupt::Interrupt;
 use super::membership::Membership;
 use super::pidfd_socket::{Kind, PidfdSocket};
-use super::receiver::Receiver;
 use super::root::{Entry, Reserved};
 use super::spawn::spawn;
 use super::state::{Phase, State, Status};
@@ -16,7 +15,7 @@ use crate::cgroup::NewCgroup;
 use crate::error::{Error, Result};
 use crate::init::Sources;
 use crate::plan::cgroup::place::{Birthplace, Cgroups};
-use crate::plan::{Facts, Hooks, Options, Plan, Source, Switch};
+use crate::plan::{Annotation, Facts, Hooks, Options, Plan, Source, Switch};
 use crate::spec::source::{Config, Loaded, load_from};
 use crate::sys::process::Child;
 use std::os::fd::{AsFd, OwnedFd};
@@ -45,6 +44,9 @@ pub struct Create<'a> {
     pub no_pivot: bool,
     /// Whether it keeps the session keyring of the caller.
     pub no_new_keyring: bool,
+    /// What marks a container that only holds namespaces: with this annotation it runs pause, and
+    /// not its program.
+    pub pause_if: Option<Annotation<'a>>,
     /// Who makes its cgroup, if that is not the sandbox's.
     pub cgroups: Cgroups,
 }
@@ -112,7 +114,7 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
     state.namespaces = plan.namespaces.kinds().bits();
     let prepared = Prepared {
         agent: Agent::open(&plan, &state, Status::Creating)?,
-        receiver: Receiver::open(&state.annotations)?,
+        pidfd_sockets: request.pidfd_sockets(&state)?,
         state,
         hooks,
         config: text,
@@ -121,7 +123,6 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
         birthplace,
         pid_file: request.pid_file,
         console,
-        pidfd_socket: PidfdSocket::open(request.pidfd_socket)?,
         start: Start::Later,
     };
     let up = bring_up(root.reserve(request.id)?, prepared)?;
@@ -129,8 +130,14 @@ pub(super) fn create_for(root: &Root, request: &Create<'_>, detach: Detach) -> R
 }
 
 impl Create<'_> {
-    fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options> {
+    fn pidfd_sockets(&self, state: &State) -> Result<Vec<PidfdSocket>> {
+        let asked = PidfdSocket::open(self.pidfd_socket, Kind::Init)?;
+        Ok(asked.into_iter().chain(PidfdSocket::of_annotations(&state.annotations)?).collect())
+    }
+
+    fn options(&self, sandbox: Option<&Membership<'_>>) -> Result<Options<'_>> {
         Ok(Options {
+            pause_if: self.pause_if,
             sandbox: sandbox.map(Membership::sharing),
             keyring_of: (!self.no_new_keyring).then(|| self.id.to_owned()),
             switch: if self.no_pivot { Switch::Cover } else { Switch::Pivot },
@@ -154,11 +161,10 @@ pub(crate) struct Prepared<'a> {
     pub(crate) birthplace: Birthplace,
     pub(crate) pid_file: Option<&'a Path>,
     pub(crate) console: Console,
-    pub(crate) pidfd_socket: Option<PidfdSocket>,
+    /// Whoever is sent a pidfd of its first process.
+    pub(crate) pidfd_sockets: Vec<PidfdSocket>,
     /// Whoever is notified by its seccomp filter.
     pub(crate) agent: Option<Agent>,
-    /// Whoever is sent a pidfd of its first process.
-    pub(crate) receiver: Option<Receiver>,
     pub(crate) start: Start<'a>,
 }
 
@@ -249,12 +255,9 @@ fn settle(pid: i32, prepared: &mut Prepared<'_>, cgroup: &NewCgroup, entry: &Ent
     grant::schedule(plan, pid)?;
     grant::pending_signals(plan, pid)?;
     prepared.birthplace.limit_late(cgroup, plan)?;
-    prepared.receiver.as_ref().map_or(Ok(()), |receiver| receiver.send(pid))?;
     prepared.state.created(pid)?;
     prepared.state.save(entry)?;
-    if let Some(socket) = &prepared.pidfd_socket {
-        socket.send(Kind::Init, pid)?;
-    }
+    prepared.pidfd_sockets.iter().try_for_each(|socket| socket.send(pid))?;
     match prepared.pid_file {
         Some(path) => pidfile::write(path, pid),
         None => Ok(()),

@@ -109,7 +109,7 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<Added> {
     plan.process.seccomp = filter::load(entry)?;
     let agent = Agent::open(&plan, &target.state, Status::Running)?;
     let console = Console::open(&plan, request.console_socket, request.detach)?;
-    let pidfd_socket = PidfdSocket::open(request.pidfd_socket)?;
+    let pidfd_socket = PidfdSocket::open(request.pidfd_socket, Kind::Added)?;
     let sources = Sources::of_exec(&plan, target.pidfd()?)?;
     // What was opened by the number of the container's first process is its own.
     target.make_sure_it_lives()?;
@@ -121,7 +121,7 @@ fn add(entry: &Entry, target: &Target, request: &Exec<'_>) -> Result<Added> {
     let pid = spawned.wait_until_ready(&plan, None, &interrupt)?;
     grant::limits(&plan, pid)?;
     grant::oom_score(&plan, pid)?;
-    pidfd_socket.map_or(Ok(()), |socket| socket.send(Kind::Added, pid))?;
+    pidfd_socket.map_or(Ok(()), |socket| socket.send(pid))?;
     grant::schedule(&plan, pid)?;
     let terminal = match spawned.take_terminal() {
         Some(terminal) => console.give(&plan, terminal)?,

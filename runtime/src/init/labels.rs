@@ -29,15 +29,17 @@ pub(super) fn open(labels: &Labels, mount_label: bool) -> Checked<Option<OwnedFd
             return Err(Refusal::unsupported(field, "SELinux is not enabled on this host"));
         }
     }
-    if labels.is_empty() {
-        return Ok(None);
-    }
+    if labels.is_empty() { Ok(None) } else { hosts_procfs().map(Some) }
+}
+
+/// The procfs of the host.
+pub(super) fn hosts_procfs() -> Checked<OwnedFd> {
     let doing = || "/proc".to_owned();
     let opened = file::open(c"/proc", OFlag::O_PATH | OFlag::O_DIRECTORY).doing(doing)?;
     if file::filesystem_magic(opened.as_fd()).doing(doing)? != procfs::MAGIC {
         return Err(Refusal::unsupported("labels", "procfs is not mounted at /proc"));
     }
-    Ok(Some(opened))
+    Ok(opened)
 }
 
 fn has_apparmor() -> bool {

@@ -1,7 +1,7 @@
 //! procfs: the container's own, which shows its PID namespace, and a private one for sysctls.
 
 use super::{Init, mounts};
-use crate::plan::Parameter;
+use crate::plan::{Parameter, Plan, Root};
 use crate::sys::file::{self, OFlag};
 use crate::sys::mount::Filesystem;
 use crate::sys::process::{self, Birth, CloneFlags, Cloned, clone3, exit_now};
@@ -99,15 +99,30 @@ fn made_inside(init: &Init<'_>, make: impl Fn() -> Result<OwnedFd>) -> Result<Ow
     made
 }
 
+/// Whether sysctls are written where a procfs cannot be mounted: in a user namespace the kernel
+/// allows it only to those who see one already, and pause sees none. The host's shows whoever looks
+/// the sysctls of its own namespaces, and in pause's root there is nobody to stand in for anything.
+pub(super) fn is_out_of_sight(plan: &Plan) -> bool {
+    let is_empty = matches!(plan.root, Root::Empty { .. });
+    !plan.sysctls.is_empty() && is_empty && plan.namespaces.user.is_own()
+}
+
 /// Writes sysctls through a procfs of this process's own, which nothing in the root can stand in
 /// for (CVE-2025-52881), while it is privileged and before `/proc/sys` is read-only.
 pub(super) fn sysctls(init: &Init<'_>) -> Result<()> {
     if init.plan.sysctls.is_empty() {
         return Ok(());
     }
-    let procfs = Filesystem::open(c"proc")?.mount(0)?;
+    let own;
+    let procfs = match &init.sources.procfs {
+        Some(hosts) if is_out_of_sight(init.plan) => hosts.as_fd(),
+        _ => {
+            own = Filesystem::open(c"proc")?.mount(0)?;
+            own.as_fd()
+        }
+    };
     init.each(&init.plan.sysctls, |_, (path, value)| {
-        let file = file::open_beneath(procfs.as_fd(), path, OFlag::O_WRONLY)?;
+        let file = file::open_beneath(procfs, path, OFlag::O_WRONLY)?;
         file::write(file.as_fd(), value.to_bytes())
     })
 }

@@ -1,6 +1,7 @@
 //! What init needs from the host, opened by its parent before the clone: later it may not be
 //! reachable, and an error now leaves nothing behind.
 
+use super::procfs::is_out_of_sight;
 use super::user::{self, Sysfs};
 use super::{HookStates, labels};
 use crate::error::{Doing, Error, Result};
@@ -46,7 +47,7 @@ pub(crate) struct Sources {
     pub(super) hidden: Vec<CString>,
     /// The PID namespace that is joined, and whether procfs takes it as an option.
     pid: Option<(OwnedFd, bool)>,
-    /// The host's procfs, where the process has labels that are written there.
+    /// The host's procfs, where the process has labels or sysctls that are written there.
     pub(super) procfs: Option<OwnedFd>,
     /// A detached mount of the host's `/dev/null`, for masked files.
     pub(super) null: Option<OwnedFd>,
@@ -72,7 +73,10 @@ impl Sources {
     /// container's own cgroup.
     pub(crate) fn open(plan: &Plan, store: Option<OwnedFd>) -> Result<Self> {
         hooks(&plan.hooks)?;
-        let procfs = labels::open(&plan.process.labels, plan.has_mount_label)?;
+        let procfs = match labels::open(&plan.process.labels, plan.has_mount_label)? {
+            None if is_out_of_sight(plan) => Some(labels::hosts_procfs()?),
+            opened => opened,
+        };
         let joins = joins(&plan.namespaces)?;
         user::check(plan, &joins)?;
         let sysfs = user::must_bind_sysfs(&plan.namespaces, &joins)?;

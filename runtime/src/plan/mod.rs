@@ -16,6 +16,7 @@ mod labels;
 mod mounts;
 mod namespaces;
 mod netdevices;
+pub(crate) mod pause;
 mod process;
 mod schedule;
 pub(crate) mod seccomp;
@@ -39,6 +40,7 @@ pub(crate) use mounts::{IdMapped, Link, Mount, Parameter, Source};
 pub(crate) use mounts::{added as added_mounts, options as mount_options};
 pub(crate) use namespaces::{Join, Namespaces, Shape, Sharing, Time, User};
 pub(crate) use netdevices::NetDevice;
+pub use pause::Annotation;
 pub(crate) use process::{Executable, Identity, Process, Stdio};
 pub(crate) use schedule::{Common, Schedule};
 pub(crate) use target::Target;
@@ -112,7 +114,9 @@ pub(crate) struct Facts {
 
 /// What the caller asks for beside the bundle.
 #[derive(Debug, Default)]
-pub(crate) struct Options {
+pub(crate) struct Options<'a> {
+    /// What a container has that is to run pause, whatever its program is.
+    pub(crate) pause_if: Option<Annotation<'a>>,
     /// The pod whose namespaces replace those of config.json.
     pub(crate) sandbox: Option<Sharing>,
     /// The container whose session keyring it has; `None` leaves it that of the caller.
@@ -143,7 +147,7 @@ impl Plan {
     pub(crate) fn build(
         spec: &Spec,
         bundle: &Path,
-        options: &Options,
+        options: &Options<'_>,
         facts: &Facts,
     ) -> Result<Self> {
         let none = Linux::default_empty();
@@ -164,6 +168,9 @@ impl Plan {
         let mut warnings = ignored::warnings(spec);
         let facts = namespaces.user.facts(facts);
         let mut process = Process::build(spec, &facts, &mut warnings)?;
+        if options.pause_if.is_some_and(|mark| mark.is_in(spec)) {
+            process = process.replaced(namespaces.user.maps())?;
+        }
         if let Some(maps) = namespaces.user.maps() {
             process.identity.must_be_mapped(maps)?;
         }

@@ -6,7 +6,7 @@ use std::fs;
 
 const FACTS: Facts = Facts { permitted: 0x1ff_ffff_ffff };
 
-fn plan_of(config: &str, options: &Options) -> Result<Plan> {
+fn plan_of(config: &str, options: &Options<'_>) -> Result<Plan> {
     let spec: Spec = serde_json::from_str(config).unwrap();
     Plan::build(&spec, Path::new("/bundle"), options, &FACTS)
 }
@@ -25,7 +25,7 @@ fn namespaces(types: &[&str]) -> String {
     format!(r#"{{"namespaces": [{}]}}"#, types.join(","))
 }
 
-fn in_pod(nested: bool) -> Options {
+fn in_pod(nested: bool) -> Options<'static> {
     let sandbox = Some(Sharing { pid: 42, nested, maps: None });
     Options { sandbox, ..Options::default() }
 }

@@ -7,6 +7,7 @@ use crate::init::Sources;
 use crate::plan::IdMaps;
 use crate::plan::cgroup::place::{Birthplace, DEFAULT_PARENT};
 use crate::plan::ids::IdMap;
+use crate::plan::pause::OOM_SCORE;
 use crate::sys::socket;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -93,9 +94,8 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
         birthplace: Birthplace::Sandbox(cgroup.clone()),
         pid_file: None,
         console: Console::Here,
-        pidfd_socket: None,
+        pidfd_sockets: Vec::new(),
         agent: None,
-        receiver: None,
         // Pause writes one byte when it has blocked its signals: from then on nothing is lost.
         start: Start::AtOnce(&ours),
     };
@@ -118,7 +118,7 @@ pub fn create(root: &Root, id: &str, options: Options<'_>) -> Result<Created> {
 }
 
 fn warnings(pid: i32) -> Vec<String> {
-    let wanted = plan::OOM_SCORE;
+    let wanted = OOM_SCORE;
     match oom_score_of(pid) {
         Some(score) if score != wanted => vec![format!(
             "oom_score_adj of pause is {score}, not {wanted}: lowering it needs CAP_SYS_RESOURCE"

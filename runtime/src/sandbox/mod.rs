@@ -3,6 +3,7 @@
 //!
 //! Pause comes to be like any container, by a plan; only that the plan is built in, not read.
 
+mod configured;
 mod create;
 mod delete;
 mod list;
@@ -10,6 +11,7 @@ mod plan;
 mod stop;
 
 pub use crate::plan::ids::IdMap;
+pub use configured::{create_supervised, owner_of};
 pub use create::{Created, Namespaces, Options, PidMode, create};
 pub use delete::delete;
 pub use list::{Row, list};

@@ -2,29 +2,17 @@
 
 use super::PidMode;
 use crate::error::{Error, Result};
-use crate::plan::seccomp::Filter;
+use crate::plan::pause::Configured;
 use crate::plan::{
-    CgroupPlan, Common, Descriptors, Executable, Hooks, IdMaps, Identity, Labels, Link, Mount,
-    Namespaces, Parameter, Plan, Process, Root, Schedule, Shape, Source, Stdio, Target, User,
+    CgroupPlan, Common, Hooks, IdMaps, Link, Mount, Namespaces, Parameter, Plan, Process, Root,
+    Shape, Source, Target, User,
 };
-use crate::sys::identity::{Capabilities, Ids};
 use crate::sys::mount::{Attributes, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID};
-use crate::sys::process::{CloneFlags, Strings};
-use crate::sys::seccomp::PAUSE_CALLS;
+use crate::sys::process::CloneFlags;
 use std::ffi::CString;
 
 /// The size of a pod's `/dev/shm`: what Kubernetes, Docker and podman give.
 const SHM_SIZE: &std::ffi::CStr = c"65536k";
-
-/// The last process of the node that the kernel should kill for want of memory, but for the
-/// kubelet's own: Kubernetes' value for its pause.
-pub(super) const OOM_SCORE: i32 = -998;
-
-/// Kubernetes' user of pause, with other real ids. Not root: pending signals are counted by user,
-/// and when a user has too many of them the kernel delivers a forged SIGTERM without what tells
-/// that it is forged. And real ids that differ: a process of the pod that takes on pause's ids
-/// could otherwise lower its limits (prlimit(2) compares all six), to the same end.
-const IDS: Ids = Ids { real: 65534, effective: 65535 };
 
 /// Plans the pause process of a sandbox. `hostname` is the pod's.
 ///
@@ -35,19 +23,46 @@ const IDS: Ids = Ids { real: 65534, effective: 65535 };
 /// With `maps` a user namespace is made first, which then owns the others.
 pub(super) fn build(hostname: Option<&str>, maps: Option<&IdMaps>) -> Result<Plan> {
     let hostname = hostname.map(checked_hostname).transpose()?;
-    let process = process()?;
+    let process = pause()?;
     if let Some(maps) = maps {
         process.identity.must_be_mapped(maps)?;
     }
+    Ok(Plan { hostname, ..of_pause(namespaces(maps), process)? })
+}
+
+/// Plans the pause process of a sandbox that is configured: its namespaces, names and sysctls are
+/// those that were asked for. Its root is as above, and its user and limits are always its own.
+pub(super) fn configured(asked: Configured) -> Result<Plan> {
+    let Configured { namespaces, hostname, sysctls, oom_score_adj, labels } = asked;
+    let own = pause()?;
+    let oom_score_adj = oom_score_adj.or(own.oom_score_adj);
+    let process = Process { oom_score_adj, labels, ..own };
+    if let Some(maps) = namespaces.user.maps() {
+        process.identity.must_be_mapped(maps)?;
+    }
+    if !namespaces.has_new_mounts() {
+        let reason = "a sandbox has one of its own";
+        return Err(Error::unsupported("linux.namespaces[mount]", reason));
+    }
+    Ok(Plan { hostname, sysctls, ..of_pause(namespaces, process)? })
+}
+
+/// Pause, with the number of the descriptor that it tells its readiness on.
+fn pause() -> Result<Process> {
+    Process::pause([c"3".to_owned()])
+}
+
+fn of_pause(namespaces: Namespaces, process: Process) -> Result<Plan> {
+    let owner = namespaces.user.maps().and_then(IdMaps::root).unwrap_or_default();
     Ok(Plan {
-        namespaces: namespaces(maps),
+        namespaces,
         keyring: None,
-        root: Root::Empty { owner: maps.and_then(IdMaps::root).unwrap_or_default() },
+        root: Root::Empty { owner },
         mounts: vec![shm()?],
         devices: Vec::new(),
         symlinks: Vec::new(),
         net_devices: Vec::new(),
-        hostname,
+        hostname: None,
         domainname: None,
         sysctls: Vec::new(),
         readonly_paths: Vec::new(),
@@ -98,33 +113,6 @@ fn shm() -> Result<Mount> {
         may_cover_procfs: false,
         ids: None,
         target_link: Link::Follow,
-    })
-}
-
-fn process() -> Result<Process> {
-    Ok(Process {
-        executable: Executable::Pause,
-        stdio: Stdio::Closed,
-        preserved: Descriptors::default(),
-        // The number of the descriptor that it tells its readiness on.
-        argv: Strings::new(vec![c"pause".to_owned(), c"3".to_owned()]),
-        // Empty: the initial stack stays within one page.
-        envp: Strings::new(Vec::new()),
-        home: None,
-        cwd: Target::new("", "/")?,
-        identity: Identity {
-            uid: IDS,
-            gid: IDS,
-            groups: Some(Vec::new()),
-            umask: 0o077,
-            capabilities: Capabilities::default(),
-        },
-        limits: Vec::new(),
-        oom_score_adj: Some(OOM_SCORE),
-        schedule: Schedule::default(),
-        labels: Labels::default(),
-        no_new_privileges: true,
-        seccomp: Some(Filter::allow_only(&PAUSE_CALLS)),
     })
 }
 

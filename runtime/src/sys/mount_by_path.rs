@@ -1,6 +1,6 @@
 //! mount(2), with paths and one string of options: for root file systems that others describe so.
 //!
-//! The newer calls ([`mount`](super::mount)) take at most 255 bytes a value, and the layers of an
+//! The newer calls (`mount`) take at most 255 bytes a value, and the layers of an
 //! overlay are one value.
 
 use super::error::{Result, explain};

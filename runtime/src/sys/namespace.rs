@@ -37,12 +37,16 @@ pub(crate) fn kind_of(fd: BorrowedFd<'_>) -> Result<Option<CloneFlags>> {
     Ok(Some(CloneFlags::from_bits_retain(kind)))
 }
 
-/// Whether the namespace `fd` is owned by the user namespace `user`.
-pub(crate) fn is_owned_by(fd: BorrowedFd<'_>, user: BorrowedFd<'_>) -> Result<bool> {
+/// The user namespace that owns the namespace `fd`.
+pub(crate) fn owner(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
     // SAFETY: NS_GET_USERNS takes no argument, and returns a new descriptor.
     let owner = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_USERNS) };
-    let owner = check(owner.into(), "ioctl", format_args!("{}, NS_GET_USERNS", fd.as_raw_fd()))?;
-    let (owner, user) = (file::fstat(owned(owner).as_fd())?, file::fstat(user)?);
+    check(owner.into(), "ioctl", format_args!("{}, NS_GET_USERNS", fd.as_raw_fd())).map(owned)
+}
+
+/// Whether the namespace `fd` is owned by the user namespace `user`.
+pub(crate) fn is_owned_by(fd: BorrowedFd<'_>, user: BorrowedFd<'_>) -> Result<bool> {
+    let (owner, user) = (file::fstat(owner(fd)?.as_fd())?, file::fstat(user)?);
     Ok((owner.st_dev, owner.st_ino) == (user.st_dev, user.st_ino))
 }
 

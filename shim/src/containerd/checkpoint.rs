@@ -1,5 +1,5 @@
-//! Checkpoint and restore of tasks, which CRIU does (`container::dump`). A task that is created with
-//! a checkpoint has no process until it is started.
+//! Checkpoint and restore of tasks, which CRIU does (`container::dump`). A task that is created
+//! with a checkpoint has no process until it is started.
 
 use super::jobs;
 use super::made::Purpose;

@@ -11,6 +11,8 @@ use crate::proto::task::DeleteResponse;
 use crate::ttrpc::{Code, Status};
 use anyhow::anyhow;
 use peapod::container::{self, Force, Root};
+use peapod::error::Error;
+use peapod::sandbox;
 use prost::Message;
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -49,7 +51,11 @@ pub(super) fn note_exit(bundle: &Path, answer: &DeleteResponse) {
 
 /// Removes the container `id`, and what is mounted in its bundle.
 pub(super) fn remove(root: &Path, id: &str, bundle: &Path) -> Result<(), Status> {
-    let deleted = in_root(root, |root| container::delete(root, id, Force::Yes));
+    let deleted = in_root(root, |root| match container::delete(root, id, Force::Yes) {
+        // The pause of a pod whose shim has ended.
+        Err(Error::WrongState(_)) => sandbox::delete(root, id, Force::Yes),
+        deleted => deleted,
+    });
     rootfs::unmount(bundle)?;
     deleted.map(drop)
 }
@@ -84,7 +90,7 @@ fn remove_if_there(root: &Path, id: &str, bundle: &Path) -> Result<(), Status> {
 }
 
 /// The other containers of the sandbox `id`, with their bundles.
-fn members(root: &Path, id: &str) -> Vec<(String, PathBuf)> {
+pub(super) fn members(root: &Path, id: &str) -> Vec<(String, PathBuf)> {
     let Ok(root) = Root::open(root) else { return Vec::new() };
     let others = root.ids().unwrap_or_default().into_iter().filter(|other| other != id);
     let reports = others.filter_map(|other| container::state(&root, &other).ok());

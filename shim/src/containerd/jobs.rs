@@ -1,5 +1,6 @@
 //! What runs in creators: it may take its time, and leaves nothing behind when it fails.
 
+use super::pod::Mounts;
 use super::rootfs::{self, Rootfs};
 use super::{delete, settings::Settings};
 use crate::creator::{Made, Outcome, in_root};
@@ -7,10 +8,15 @@ use crate::logs::{self, Opened};
 use crate::proto::types::Mount;
 use crate::ttrpc::{Code, Status};
 use peapod::container::{
-    self, Cgroups, Config, Create, Detach, Exec, Force, Paused, Program, Root,
+    self, Annotation, Cgroups, Config, Create, Detach, Exec, Force, Paused, Program, Root,
 };
 use peapod::error::Error;
 use std::path::Path;
+
+/// What containerd's own pod sandbox marks the container with that holds the pod's namespaces
+/// (containerd, internal/cri/annotations). Whatever its image is, it runs our pause.
+const PAUSE: Annotation<'_> =
+    Annotation { name: "io.kubernetes.cri.container-type", value: "sandbox" };
 
 /// Creates a container: its root file system, its logger, and itself.
 #[derive(Debug)]
@@ -21,11 +27,14 @@ pub(super) struct Creation<'a> {
     pub(super) mounts: &'a [Mount],
     pub(super) settings: &'a Settings,
     pub(super) opened: &'a Opened,
+    /// What it shares with its pod, if that is the shim's.
+    pub(super) pod: Option<Mounts>,
 }
 
 impl Creation<'_> {
     pub(super) fn run(&self) -> Outcome {
         let Self { id, bundle, settings, .. } = self;
+        self.pod.as_ref().map_or(Ok(()), |mounts| mounts.add_to(bundle))?;
         let rootfs = Rootfs::mount(bundle, self.mounts)?;
         let logger = logs::start(self.opened, id, self.namespace)?;
         let create = Create {
@@ -39,6 +48,7 @@ impl Creation<'_> {
             preserve_fds: 0,
             no_pivot: settings.no_pivot,
             no_new_keyring: settings.no_new_keyring,
+            pause_if: Some(PAUSE),
             cgroups: Cgroups::AsNamed,
         };
         let made = in_root(&settings.root, |root| container::create_supervised(root, &create))?;

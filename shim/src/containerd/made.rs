@@ -3,6 +3,7 @@
 use super::checkpoint::Criu;
 use super::jobs::{self, Addition, Creation};
 use super::memory::Memory;
+use super::sandbox::Step;
 use super::serve::Shim;
 use super::task::{Answer, Freezer, Reply, Task};
 use crate::creator::{Creator, Made, Needs, Outcome};
@@ -35,6 +36,7 @@ pub(super) enum Purpose {
     Freeze { id: String, caller: Caller },
     Thaw { id: String, caller: Caller },
     Update { caller: Caller },
+    Sandbox { step: Step, caller: Caller },
     Mount { process: Key, caller: Caller, event: TaskCreate },
     Restore { process: Key, caller: Caller, opened: Opened },
     Checkpoint { id: String, caller: Caller },
@@ -65,6 +67,7 @@ impl Shim {
                 mounts: &mounts,
                 settings: &settings,
                 opened: &opened,
+                pod: self.mounts_of_pod(),
             };
             Creator::begin(&opened.needs(), || creation.run(), || creation.undo())?
         };
@@ -194,6 +197,11 @@ impl Shim {
         Ok(Reply::Later)
     }
 
+    /// Waits for a creator that does something for the sandbox.
+    pub(super) fn watch_step(&mut self, creator: Creator, step: Step, caller: Caller) -> Answer {
+        self.watch(creator, Purpose::Sandbox { step, caller })
+    }
+
     /// Asks those who make containers to undo what they have begun, if `is_meant` says so of the
     /// container's first process and of the caller.
     pub(super) fn interrupt(&self, is_meant: impl Fn(Key, Caller) -> bool) {
@@ -229,6 +237,7 @@ impl Shim {
             Purpose::Freeze { id, caller } => self.frozen(id, caller, outcome),
             Purpose::Thaw { id, caller } => self.thawed(id, caller, outcome),
             Purpose::Update { caller } => self.done(caller, outcome),
+            Purpose::Sandbox { step, caller } => self.sandbox_made(step, caller, outcome),
             Purpose::Mount { process, caller, event } => {
                 self.created(process, caller, event, outcome.map(|_| 0));
             }

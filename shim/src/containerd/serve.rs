@@ -4,6 +4,7 @@ use super::args::Args;
 use super::grave::Graves;
 use super::loggers::Loggers;
 use super::made::Purpose;
+use super::sandbox::Pod;
 use super::start::TTRPC_ADDRESS;
 use super::task::{Reply, Task};
 use super::{settle, socket};
@@ -48,6 +49,8 @@ pub(super) struct Shim {
     pub(super) events: EventLoop,
     pub(super) namespace: String,
     pub(super) tasks: BTreeMap<String, Task>,
+    /// The sandbox of the tasks, if containerd has left it to the shim.
+    pub(super) pod: Option<Pod>,
     pub(super) processes: Processes,
     pub(super) streams: Streams,
     pub(super) creators: BTreeMap<Key, (Creator, Purpose)>,
@@ -98,6 +101,7 @@ impl Shim {
             publisher: Publisher::new(address, namespace),
             namespace: namespace.to_owned(),
             tasks: BTreeMap::new(),
+            pod: None,
             processes: Processes::default(),
             streams: Streams::default(),
             creators: BTreeMap::new(),
@@ -142,6 +146,7 @@ impl Shim {
             Some(Source::Connection(key)) => self.serve(key, event),
             Some(Source::Process(key)) => self.ended(key),
             Some(Source::Creator(key)) => self.made(key),
+            Some(Source::Pause) => self.pause_ended(),
             Some(Source::Reader(key) | Source::Writer(key)) => self.flow(key),
             Some(Source::Memory(key)) => self.memory_was_short(key),
             // It is looked after in each round.
@@ -171,7 +176,11 @@ impl Shim {
     }
 
     fn is_idle(&self) -> bool {
-        self.tasks.is_empty() && self.creators.is_empty()
+        // Whoever has asked for a sandbox may take his time before he starts it, but not go away.
+        let is_forsaken = |pod: &Pod| pod.is_new() && self.connections.is_empty();
+        let is_needed = |pod: &Pod| !pod.has_ended() && !is_forsaken(pod);
+        let has_pod = self.pod.as_ref().is_some_and(is_needed);
+        self.tasks.is_empty() && self.creators.is_empty() && !has_pod
     }
 
     /// Somebody has been heard of. If there is nothing to be done for anybody, the shim ends when
@@ -281,6 +290,7 @@ impl Shim {
             self.events.remove(client.connection.as_fd());
         }
         self.processes.forget_callers(key);
+        self.pod.iter_mut().for_each(|pod| pod.forget_callers(key));
         // containerd has ended, and will not know the container when it comes back.
         self.interrupt(|_, caller| caller.connection == key);
         self.wait_for_work();
@@ -307,6 +317,8 @@ impl Shim {
                 self.ended(key);
             } else if let Some(key) = creator {
                 self.made(key);
+            } else if self.is_pause(pid) {
+                self.pause_ended();
             } else if self.loggers.forget(pid) || self.creators.is_empty() {
                 fork::reap(pid);
             } else {

@@ -5,9 +5,9 @@
 //! then until the new socket listens the directory is locked, or two that start at once might each
 //! take the other's for a dead one's.
 
-use super::sha256;
 use anyhow::{Context, Result, ensure};
 use peapod::sys::{Errno, resident};
+use sha2::{Digest, Sha256};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -45,7 +45,7 @@ pub(super) fn path_of(
     // As filepath.Join of Go has it (containerd, pkg/shim/util_unix.go).
     let parts: Vec<_> =
         [address, namespace, group].into_iter().filter(|part| !part.is_empty()).collect();
-    let path = directory.unwrap_or(Path::new(DIRECTORY)).join(sha256::hex(&parts.join("/")));
+    let path = directory.unwrap_or(Path::new(DIRECTORY)).join(name_of(&parts.join("/")));
     let length = path.as_os_str().len();
     ensure!(length <= LONGEST, "{}: {length} bytes, more than {LONGEST}", path.display());
     Ok(path)
@@ -122,6 +122,10 @@ fn is_alive(path: &Path) -> Result<bool> {
         Err(error) if matches!(error.errno(), Errno::ECONNREFUSED | Errno::ENOENT) => Ok(false),
         Err(error) => Err(error).context("looking for a shim"),
     }
+}
+
+fn name_of(group: &str) -> String {
+    Sha256::digest(group).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use super::checkpoint::Criu;
 use super::memory::Memory;
+use super::sandbox;
 use super::serve::Shim;
 use crate::creator::{failed, in_root};
 use crate::event_loop::Key;
@@ -71,6 +72,9 @@ impl Shim {
         let Call { service, method, payload, .. } = call;
         if SERVICES.contains(&service.as_str()) {
             return self.task_call(caller, method, payload);
+        }
+        if service == sandbox::SERVICE {
+            return self.sandbox_call(caller, method, payload);
         }
         Err(Status::new(Code::Unimplemented, format!("service {service}")))
     }
@@ -191,6 +195,10 @@ impl Shim {
 
     fn pids(&mut self, request: &PidsRequest) -> Answer {
         let id = &request.id;
+        if let Some(pid) = self.pause_of(id) {
+            let pause = ProcessInfo { pid, info: None };
+            return now(&PidsResponse { processes: vec![pause] });
+        }
         let task = self.task(id)?;
         let first = self.process(task.first)?.pid;
         let mut pids = Root::open(&task.root)
@@ -248,12 +256,12 @@ impl Shim {
     }
 
     fn connected(&mut self, request: &ConnectRequest) -> Answer {
-        let pid = self.process(self.task(&request.id)?.first)?.pid;
-        now(&ConnectResponse {
-            shim_pid: std::process::id(),
-            task_pid: pid.cast_unsigned(),
-            version: String::new(),
-        })
+        // containerd asks for the sandbox as for a task, when it has been restarted.
+        let task_pid = match self.pause_of(&request.id) {
+            Some(pid) => pid,
+            None => self.process(self.task(&request.id)?.first)?.pid.cast_unsigned(),
+        };
+        now(&ConnectResponse { shim_pid: std::process::id(), task_pid, version: String::new() })
     }
 
     fn stats(&self, request: &StatsRequest) -> Answer {
@@ -271,7 +279,7 @@ impl Shim {
 
     fn shutdown(&mut self, _request: &ShutdownRequest) -> Answer {
         // It is asked for after each task, but meant for the last one.
-        if self.tasks.is_empty() {
+        if self.tasks.is_empty() && self.pod.is_none() {
             self.end();
         }
         now(&Empty {})
@@ -372,6 +380,6 @@ fn not_found(id: &str) -> Status {
     Status::new(Code::NotFound, format!("task {id}"))
 }
 
-fn decode<T: Message + Default>(payload: &[u8]) -> Result<T, Status> {
+pub(super) fn decode<T: Message + Default>(payload: &[u8]) -> Result<T, Status> {
     T::decode(payload).map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::struct_excessive_bools, reason = "the messages are as containerd has them")]
 
 pub mod bootstrap;
+pub mod cri;
 pub mod events;
 pub mod metrics;
 pub mod runc;
@@ -17,6 +18,9 @@ pub mod types;
 mod well_known;
 
 pub use well_known::{Any, Empty, Named, Timestamp};
+
+/// The type of a configuration of the runtime specification, as JSON (containerd, pkg/oci).
+pub const SPEC: &str = "types.containerd.io/opencontainers/runtime-spec/1/Spec";
 
 #[cfg(test)]
 mod tests;

@@ -46,8 +46,8 @@ pub fn checkpoint(root: &Root, id: &str, request: &Checkpoint<'_>) -> Result<Vec
     delete(root, id, Force::Yes)
 }
 
-/// Writes the state of a running container into files, as [`checkpoint`] does, and leaves its removal
-/// to whoever supervises it.
+/// Writes the state of a running container into files, as [`checkpoint`] does, and leaves its
+/// removal to whoever supervises it.
 ///
 /// # Errors
 ///
