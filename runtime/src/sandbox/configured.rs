@@ -48,7 +48,7 @@ pub fn create_supervised(root: &Root, id: &str, config: &[u8]) -> Result<Supervi
 ///
 /// # Errors
 ///
-/// [`Error::Kernel`](crate::error::Error::Kernel) if there is no namespace at `path`.
+/// [`Error::Kernel`] if there is no namespace at `path`.
 pub fn owner_of(path: &Path) -> Result<OwnedFd> {
     let doing = || path.display().to_string();
     let name = CString::new(path.as_os_str().as_encoded_bytes())
