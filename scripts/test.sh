@@ -120,7 +120,7 @@ if $all; then
     environment+=(PEAPOD_LONG=1)
 fi
 say "building the tests"
-unit=$(tests_of -p peapod -p shim --lib --bins)
+unit=$(tests_of -p peapod --lib --bins && tests_of -p shim --lib)
 integration=$(tests_of -p tests --test '*')
 limits=$(awk '$1 == "limits" { print $2 }' <<<"$integration")
 seccomp=$(awk '$1 == "seccomp"' <<<"$integration")
@@ -160,8 +160,12 @@ else
     cd "$repo/tests"
     while read -r name executable; do
         case $name in
-            # CRIU is in that root, and looks at files where it is; and so is runc.
-            checkpoint | differential) run "$name" "$repo/scripts/peers.sh" "$peers" env "${environment[@]}" "$executable" </dev/null ;;
+            # CRIU is in that root, and looks at files where it is; and so is runc, which hands signals that its caller
+            # ignores on to the container.
+            checkpoint | differential)
+                run "$name" "$repo/scripts/peers.sh" "$peers" env --default-signal "${environment[@]}" "$executable" \
+                    </dev/null
+                ;;
             *)
                 [[ " $callers " == *" $name "* && -n $executable ]] || continue
                 run "$name" with_cgroup2 timeout "$patience" env "${environment[@]}" "$executable" </dev/null
