@@ -223,7 +223,7 @@ pub(crate) fn walk(
     }
     ensure!(failures.is_empty(), "{} of {tried}:\n{}", failures.len(), failures.join("\n"));
     // How often a removal is repeated is a matter of time, and so is the number of calls.
-    ensure!(tried * 3 >= wanted * 2, "only {tried} of {wanted} calls were reached");
+    ensure!(tried * 2 >= wanted, "only {tried} of {wanted} calls were reached");
     // Behind the last one: as if there were no fault.
     if let Some(fault) = fault(count + 100, &calls[0]) {
         stage.disturbed(fault)?.output.ok()?;
