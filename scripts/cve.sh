@@ -2,56 +2,11 @@
 # cve.sh [--peers DIR]: put peapod, crun and runc to the tests of tests/cve, and write what came of it into
 # tests/cve/TABLE.md. Fails if peapod fails one, or if crun passes all: then the tests would prove nothing.
 #
-# All three run in the peers' root (see peers.sh), on this machine's kernel. PEAPOD_PROFILE=dev takes what
-# `cargo build` has built, and builds nothing.
+# How they are run is in three.sh.
 set -euo pipefail
-# shellcheck source=scripts/lib.sh
-source "$(dirname "$0")/lib.sh"
-
-peers=${PEAPOD_PEERS:-$cache/peers}
-while [[ $# -gt 0 ]]; do
-    case $1 in
-        --peers) peers=${2:?} ;;
-        *) die "usage: cve.sh [--peers DIR]" ;;
-    esac
-    shift 2
-done
-
-profile=${PEAPOD_PROFILE:-release}
-if [[ $profile == release ]]; then
-    "$repo/scripts/build.sh"
-fi
-"$repo/scripts/bundles.sh"
-"$repo/scripts/peers.sh" "$peers"
-need jq=jq
-programs=$(products "${profile/#dev/debug}")
-cd "$repo"
-tests=$(cargo test --quiet -p tests --test cve --no-run --message-format=json |
-    jq -r 'select(.executable and .profile.test) | .executable')
-environment=(
-    PEAPOD="$programs/peapod" PEAPOD_PAUSE="$programs/pause" PEAPOD_BUNDLES="$repo/bundles"
-    PEAPOD_TEST_PROGRAMS="$programs" RUST_BACKTRACE=0
-)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-# results NAME [RUNTIME=PROGRAM]: a line `TEST ok` or `TEST FAILED` for each test, in the file NAME.
-results() {
-    local name=$1
-    shift
-    note "$name"
-    "$repo/scripts/peers.sh" "$peers" timeout 600 env "${environment[@]}" "$@" "$tests" --test-threads 2 \
-        </dev/null >"$work/$name.log" 2>&1 || true
-    # libtest may have begun the line with a test's name, and another's output may follow.
-    sed -nE 's/^test ([a-z0-9_:]+) \.\.\. .*$/\1/p' "$work/$name.log" | sort >"$work/tests"
-    local test
-    while read -r test; do
-        if grep -q "^    $test\$" "$work/$name.log"; then echo "$test FAILED"; else echo "$test ok"; fi
-    done <"$work/tests" >"$work/$name"
-    grep -q '^test result: ' "$work/$name.log" || die "$name: no result: $(tail -n 5 "$work/$name.log")"
-}
-
-version() { "$repo/scripts/peers.sh" "$peers" "$1" --version | sed -n '1s/.*version //p'; }
+area=cve
+# shellcheck source=scripts/three.sh
+source "$(dirname "$0")/three.sh"
 
 say "known attacks, against three runtimes"
 results peapod

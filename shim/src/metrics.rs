@@ -9,6 +9,7 @@ use crate::proto::metrics::{
     CpuStat, HugeTlbStat, IoEntry, IoStat, MemoryEvents, MemoryStat, Metrics, PidsStat, PsiData,
     PsiStats, RdmaEntry, RdmaStat,
 };
+use peapod::container::text::{number, value};
 use peapod::container::{Counters, CountersAbove};
 use peapod::error::Result;
 use std::collections::BTreeMap;
@@ -244,19 +245,6 @@ fn table(files: &impl Files, file: &str) -> Result<Table> {
 
 fn number_in(files: &impl Files, file: &str) -> Result<u64> {
     Ok(files.read(file)?.map_or(0, |text| number(&text)))
-}
-
-/// The value in a line of parts of the form `key=value`.
-fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split(' ').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
-}
-
-/// No limit is the largest number; what is no number is 0.
-fn number(text: &str) -> u64 {
-    match text.trim() {
-        "max" => u64::MAX,
-        text => text.parse().unwrap_or(0),
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The same session with several runtimes of one containerd.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::path::Path;
-use tests::{Outcome, Peers, Root, peapod, program, skipped};
+use tests::{Outcome, Peers, Root, Session, peapod, program, skipped};
 
 /// runc, by its own shim.
 const THEIRS: &str = "runc";
@@ -15,10 +15,6 @@ pub(crate) const SHIM: &str = "shim";
 
 /// Ours, both ways.
 pub(crate) const BOTH: [&str; 2] = [PODSANDBOX, SHIM];
-
-/// What came of a session with one of them.
-#[derive(Debug)]
-pub(crate) struct Session(Vec<Outcome>);
 
 /// Runs a session with each of `handlers`; none without the peers' root.
 pub(crate) fn sessions(name: &str, handlers: &[&str], commands: &[&str]) -> Result<Vec<Session>> {
@@ -61,26 +57,4 @@ fn run(peers: &Peers, handler: &str, commands: &[&str]) -> Result<Vec<Outcome>> 
         include_str!("containerd.sh")
     );
     peers.session(&root, &prelude, commands)
-}
-
-impl Session {
-    /// The outcome of the command that begins like that.
-    pub(crate) fn of(&self, start: &str) -> Result<&Outcome> {
-        let found = self.0.iter().find(|outcome| outcome.command.starts_with(start));
-        found.with_context(|| format!("no command {start:?}"))
-    }
-
-    /// What a command printed, which must have succeeded.
-    pub(crate) fn said(&self, start: &str) -> Result<&str> {
-        let outcome = self.of(start)?;
-        ensure!(outcome.code == 0, "{outcome:#?}");
-        Ok(&outcome.output)
-    }
-
-    /// What a command printed, which must have ended with that exit code.
-    pub(crate) fn ended(&self, start: &str, code: i32) -> Result<&str> {
-        let outcome = self.of(start)?;
-        ensure!(outcome.code == code, "{outcome:#?}");
-        Ok(&outcome.output)
-    }
 }

@@ -1,15 +1,11 @@
 //! Sessions with a real containerd: of our shim alone, or of runc's first and then of ours.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
-use tests::{Kernel, Outcome, Peers, Root, peapod, skipped};
+use tests::{Kernel, Outcome, Peers, Root, Session, peapod, skipped};
 
 const OURS: &str = "io.containerd.peapod.v1";
 const THEIRS: &str = "io.containerd.runc.v2";
-
-/// What came of a session with our shim.
-#[derive(Debug)]
-pub(crate) struct Session(Vec<Outcome>);
 
 /// Runs a session with our shim; without the peers' root, `None`.
 pub(crate) fn session(name: &str, commands: &[&str]) -> Result<Option<Session>> {
@@ -76,28 +72,6 @@ fn shim() -> Result<PathBuf> {
     let shim = peapod()?.canonicalize()?.with_file_name("containerd-shim-peapod-v1");
     ensure!(shim.exists(), "no shim at {shim:?}: build it");
     Ok(shim)
-}
-
-impl Session {
-    /// The outcome of the command that begins like that.
-    pub(crate) fn of(&self, start: &str) -> Result<&Outcome> {
-        let found = self.0.iter().find(|outcome| outcome.command.starts_with(start));
-        found.with_context(|| format!("no command {start:?}"))
-    }
-
-    /// What a command printed, which must have succeeded.
-    pub(crate) fn said(&self, start: &str) -> Result<&str> {
-        let outcome = self.of(start)?;
-        ensure!(outcome.code == 0, "{outcome:#?}");
-        Ok(&outcome.output)
-    }
-
-    /// What a command printed, which must have ended with that exit code.
-    pub(crate) fn ended(&self, start: &str, code: i32) -> Result<&str> {
-        let outcome = self.of(start)?;
-        ensure!(outcome.code == code, "{outcome:#?}");
-        Ok(&outcome.output)
-    }
 }
 
 /// Without what is new in each run: the numbers of processes, when something happened, and when

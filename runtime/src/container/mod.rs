@@ -43,6 +43,7 @@ mod state;
 mod statistics;
 mod stop;
 mod supervised;
+pub mod text;
 mod trace;
 mod update;
 mod users;

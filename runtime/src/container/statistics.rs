@@ -3,6 +3,7 @@
 
 use super::root::Root;
 use super::state::{State, Status, own_cgroup};
+use super::text::{number, value};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -290,19 +291,6 @@ fn entries(text: &str, keys: [(&str, &'static str); 2]) -> Vec<BlockIoEntry> {
     found
 }
 
-/// The value in a line of parts of the form `key=value`.
-fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split(' ').find_map(|part| part.strip_prefix(key)?.strip_prefix('='))
-}
-
-/// No limit is the largest number; what is no number is 0.
-fn number(text: &str) -> u64 {
-    match text.trim() {
-        "max" => u64::MAX,
-        text => text.parse().unwrap_or(0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,10 +312,5 @@ mod tests {
         let some = Stall { avg10: 1.5, avg60: 0.25, avg300: 0.0, total: 123 };
         let full = Stall { total: 7, ..Stall::default() };
         assert_eq!(Pressure::parse(text), Pressure { some, full });
-    }
-
-    #[test]
-    fn no_limit_is_the_largest_number() {
-        assert_eq!([number("max\n"), number("7\n"), number("")], [u64::MAX, 7, 0]);
     }
 }
