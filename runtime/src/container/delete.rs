@@ -52,13 +52,7 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
         (Err(error), Force::No) => return Err(error),
         (state, Force::Yes) => state.unwrap_or_else(|_| State::unknown(id)),
     };
-    remove_what_it_holds(&locked)?;
-    let mut warnings = Vec::new();
-    if let Some(unit) = &state.scope {
-        // It has no process any more, so systemd ends it, if not at once.
-        let forgotten = systemd::forget(&Hierarchy::open()?, unit);
-        warnings.extend(forgotten.err().map(|error| error.to_string()));
-    }
+    let mut warnings = remove_what_it_holds(&locked, &state)?;
     warnings.extend(hooks::poststop(&locked.entry, &state));
     root.remove(locked)?;
     Ok(warnings)
@@ -82,14 +76,22 @@ fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
     }
 }
 
-/// Ends what is left of a sandbox, and removes its cgroup and its directory.
-pub(crate) fn clean_up(root: &Root, locked: Locked) -> Result<()> {
-    remove_what_it_holds(&locked)?;
-    root.remove(locked)
+/// Ends what is left of a sandbox, and removes its cgroup and its directory; answers as [`delete`]
+/// does.
+pub(crate) fn clean_up(root: &Root, locked: Locked) -> Result<Vec<String>> {
+    let state = State::load(&locked.entry);
+    let state = state.unwrap_or_else(|_| State::unknown(locked.entry.id()));
+    let warnings = remove_what_it_holds(&locked, &state)?;
+    root.remove(locked)?;
+    Ok(warnings)
 }
 
-fn remove_what_it_holds(locked: &Locked) -> Result<()> {
-    OwnCgroup::load(&locked.entry)?.map_or(Ok(()), |own| remove_cgroup(&own))
+fn remove_what_it_holds(locked: &Locked, state: &State) -> Result<Vec<String>> {
+    OwnCgroup::load(&locked.entry)?.map_or(Ok(()), |own| remove_cgroup(&own))?;
+    let Some(unit) = &state.scope else { return Ok(Vec::new()) };
+    // It has no process any more, so systemd ends it, if not at once.
+    let forgotten = systemd::forget(&Hierarchy::open()?, unit);
+    Ok(forgotten.err().map(|error| error.to_string()).into_iter().collect())
 }
 
 fn remove_cgroup(own: &OwnCgroup) -> Result<()> {

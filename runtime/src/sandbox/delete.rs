@@ -15,7 +15,7 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
         Err(Error::NotFound(_)) if force == Force::Yes => return Ok(Vec::new()),
         // Its state cannot be read, or was not written yet: what it owns is written down beside it.
         Err(Error::InvalidSpec { .. } | Error::Kernel { .. }) if force == Force::Yes => {
-            return clean_up(root, root.lock(id)?).map(|()| Vec::new());
+            return clean_up(root, root.lock(id)?);
         }
         locked => locked?,
     };
@@ -30,6 +30,6 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     for member in members(root, id)? {
         warnings.extend(container::delete(root, &member.id, Force::Yes)?);
     }
-    clean_up(root, locked)?;
+    warnings.extend(clean_up(root, locked)?);
     Ok(warnings)
 }
