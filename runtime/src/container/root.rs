@@ -137,7 +137,7 @@ impl Root {
         if self.has(&entry)? {
             return Ok(Locked { entry, _lock: lock });
         }
-        Err(Error::NotFound(format!("container {}", entry.id)))
+        Err(entry.not_found())
     }
 
     /// Whether the directory of `entry` is still the one of that name: it may have been removed,
@@ -175,20 +175,36 @@ impl Root {
     pub(crate) fn remove(&self, locked: Locked) -> Result<()> {
         let Locked { entry, _lock } = locked;
         let doing = || format!("the directory of {}", entry.id);
-        // The state goes last but one: until then whoever comes after a crash knows
-        // what to clean up.
-        for (name, _) in file::names(entry.dir.as_fd()).doing(doing)? {
-            if name.as_c_str() == notify::DIRECTORY {
-                notify::remove(entry.dir.as_fd()).doing(doing)?;
-            } else if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
-                ignore_missing(file::unlinkat(entry.dir.as_fd(), &name)).doing(doing)?;
+        loop {
+            empty(&entry).doing(doing)?;
+            match file::rmdirat(self.dir.as_fd(), &entry.name) {
+                // Somebody opened the directory before, and has made a lock in it since. He learns
+                // that there is no state, and makes no other.
+                Err(error) if error.errno() == Errno::ENOTEMPTY => {}
+                removed => return ignore_missing(removed).doing(doing),
             }
         }
-        for name in [STATE, CGROUP] {
-            ignore_missing(file::unlinkat(entry.dir.as_fd(), name)).doing(doing)?;
-        }
-        ignore_missing(file::rmdirat(self.dir.as_fd(), &entry.name)).doing(doing)
     }
+}
+
+/// Removes what is in the directory of a container. The state goes last but one: until then whoever
+/// comes after a crash knows what to clean up.
+fn empty(entry: &Entry) -> crate::sys::Result<()> {
+    let names = match file::names(entry.dir.as_fd()) {
+        Err(error) if error.errno() == Errno::ENOENT => return Ok(()),
+        names => names?,
+    };
+    for (name, _) in names {
+        if name.as_c_str() == notify::DIRECTORY {
+            notify::remove(entry.dir.as_fd())?;
+        } else if name.as_c_str() != STATE && name.as_c_str() != CGROUP {
+            ignore_missing(file::unlinkat(entry.dir.as_fd(), &name))?;
+        }
+    }
+    for name in [STATE, CGROUP] {
+        ignore_missing(file::unlinkat(entry.dir.as_fd(), name))?;
+    }
+    Ok(())
 }
 
 const STATE: &CStr = c"state.json";
@@ -208,8 +224,19 @@ impl Entry {
         Path::new("/proc/self/fd").join(self.dir.as_raw_fd().to_string()).join(name)
     }
 
+    /// Without a state there is no container: its creator or whoever deleted it was killed, or is
+    /// about to be done.
     pub(crate) fn read_state(&self) -> Result<Vec<u8>> {
-        self.read(STATE)
+        match self.read(STATE) {
+            Err(Error::Kernel { source, .. }) if source.errno() == Errno::ENOENT => {
+                Err(self.not_found())
+            }
+            read => read,
+        }
+    }
+
+    fn not_found(&self) -> Error {
+        Error::NotFound(format!("container {}", self.id))
     }
 
     pub(crate) fn write_state(&self, bytes: &[u8]) -> Result<()> {
@@ -342,7 +369,7 @@ fn take_lock(entry: &Entry, deadline: Instant) -> Result<Lock> {
     let fd = match file::open_or_create(entry.dir.as_fd(), c"lock") {
         // The directory was removed meanwhile.
         Err(error) if error.errno() == Errno::ENOENT => {
-            return Err(Error::NotFound(format!("container {}", entry.id)));
+            return Err(entry.not_found());
         }
         opened => opened.doing(doing)?,
     };

@@ -12,10 +12,14 @@ use crate::error::{Error, Result};
 /// Without force: [`Error::NotFound`], and [`Error::WrongState`] if any process of the pod runs.
 pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     let (locked, _state) = match lock(root, id) {
-        Err(Error::NotFound(_)) if force == Force::Yes => return Ok(Vec::new()),
         // Its state cannot be read, or was not written yet: what it owns is written down beside it.
-        Err(Error::InvalidSpec { .. } | Error::Kernel { .. }) if force == Force::Yes => {
-            return clean_up(root, root.lock(id)?);
+        Err(Error::NotFound(_) | Error::InvalidSpec { .. } | Error::Kernel { .. })
+            if force == Force::Yes =>
+        {
+            return match root.lock(id) {
+                Err(Error::NotFound(_)) => Ok(Vec::new()),
+                locked => clean_up(root, locked?),
+            };
         }
         locked => locked?,
     };
