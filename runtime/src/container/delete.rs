@@ -78,10 +78,8 @@ fn may_be_deleted(state: &State, locked: &Locked) -> Result<()> {
 
 /// Ends what is left of a sandbox, and removes its cgroup and its directory; answers as [`delete`]
 /// does.
-pub(crate) fn clean_up(root: &Root, locked: Locked) -> Result<Vec<String>> {
-    let state = State::load(&locked.entry);
-    let state = state.unwrap_or_else(|_| State::unknown(locked.entry.id()));
-    let warnings = remove_what_it_holds(&locked, &state)?;
+pub(crate) fn clean_up(root: &Root, locked: Locked, state: &State) -> Result<Vec<String>> {
+    let warnings = remove_what_it_holds(&locked, state)?;
     root.remove(locked)?;
     Ok(warnings)
 }

@@ -176,7 +176,11 @@ impl Root {
         let Locked { entry, _lock } = locked;
         let doing = || format!("the directory of {}", entry.id);
         loop {
-            empty(&entry).doing(doing)?;
+            match empty(&entry) {
+                // Somebody has removed it before: what has its name by now is another's.
+                Err(error) if error.errno() == Errno::ENOENT => return Ok(()),
+                emptied => emptied.doing(doing)?,
+            }
             match file::rmdirat(self.dir.as_fd(), &entry.name) {
                 // Somebody opened the directory before, and has made a lock in it since. He learns
                 // that there is no state, and makes no other.
@@ -188,13 +192,9 @@ impl Root {
 }
 
 /// Removes what is in the directory of a container. The state goes last but one: until then whoever
-/// comes after a crash knows what to clean up.
+/// comes after a crash knows what to clean up. `ENOENT`: there is no such directory any more.
 fn empty(entry: &Entry) -> crate::sys::Result<()> {
-    let names = match file::names(entry.dir.as_fd()) {
-        Err(error) if error.errno() == Errno::ENOENT => return Ok(()),
-        names => names?,
-    };
-    for (name, _) in names {
+    for (name, _) in file::names(entry.dir.as_fd())? {
         if name.as_c_str() == notify::DIRECTORY {
             notify::remove(entry.dir.as_fd())?;
         } else if name.as_c_str() != STATE && name.as_c_str() != CGROUP {

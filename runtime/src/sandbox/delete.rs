@@ -1,7 +1,7 @@
 //! Deletes a sandbox, and the containers that are its members.
 
 use super::{lock, members};
-use crate::container::{self, Force, Root, clean_up, own_cgroup};
+use crate::container::{self, Force, Root, State, clean_up, own_cgroup};
 use crate::error::{Error, Result};
 
 /// Deletes the sandbox `id` and what is left of its containers; answers with what their hooks
@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 ///
 /// Without force: [`Error::NotFound`], and [`Error::WrongState`] if any process of the pod runs.
 pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
-    let (locked, _state) = match lock(root, id) {
+    let (locked, state) = match lock(root, id) {
         // Its state cannot be read, or was not written yet: what it owns is written down beside it.
         Err(Error::NotFound(_) | Error::InvalidSpec { .. } | Error::Kernel { .. })
             if force == Force::Yes =>
         {
             return match root.lock(id) {
                 Err(Error::NotFound(_)) => Ok(Vec::new()),
-                locked => clean_up(root, locked?),
+                locked => clean_up(root, locked?, &State::unknown(id)),
             };
         }
         locked => locked?,
@@ -34,6 +34,6 @@ pub fn delete(root: &Root, id: &str, force: Force) -> Result<Vec<String>> {
     for member in members(root, id)? {
         warnings.extend(container::delete(root, &member.id, Force::Yes)?);
     }
-    warnings.extend(clean_up(root, locked)?);
+    warnings.extend(clean_up(root, locked, &state)?);
     Ok(warnings)
 }
