@@ -16,6 +16,10 @@ use tests::{Bundle, Call, Fault, Root};
 
 const RUNS: usize = 5;
 
+/// The runs of a verb that seems to need too many: on a busy machine it may have had to wait in all
+/// of the first.
+const MOST_RUNS: usize = 40;
+
 /// What the order of two processes and the addresses of the stack can make of it.
 const SLACK: usize = 4;
 
@@ -27,14 +31,21 @@ struct Need {
 
 #[test]
 fn no_verb_needs_more_system_calls_than_its_budget() -> Result<()> {
-    let needs = measure()?;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("budget/budget.txt");
     if env::var_os("PEAPOD_UPDATE_BUDGET").is_some() {
-        return write(&path, &needs);
+        return write(&path, &measure(|_| true)?);
     }
     let budget = read(&path)?;
+    let needs = measure(|needs| over(needs, &budget).is_empty())?;
+    let problems = over(&needs, &budget);
+    ensure!(problems.is_empty(), "PEAPOD_UPDATE_BUDGET=1 allows it:\n{}", problems.join("\n"));
+    Ok(())
+}
+
+/// What is needed beyond the budget.
+fn over(needs: &BTreeMap<String, Need>, budget: &BTreeMap<String, Need>) -> Vec<String> {
     let mut problems = Vec::new();
-    for (verb, need) in &needs {
+    for (verb, need) in needs {
         let Some(may) = budget.get(verb) else {
             problems.push(format!("{verb}: {} calls, and no budget", need.calls));
             continue;
@@ -47,19 +58,22 @@ fn no_verb_needs_more_system_calls_than_its_budget() -> Result<()> {
             problems.push(format!("{verb}: {} processes, not {}", need.processes, may.processes));
         }
     }
-    ensure!(problems.is_empty(), "PEAPOD_UPDATE_BUDGET=1 allows it:\n{}", problems.join("\n"));
-    Ok(())
+    problems
 }
 
-/// The least that each verb has needed in some runs of a life.
-fn measure() -> Result<BTreeMap<String, Need>> {
+/// The least that each verb has needed in some runs of a life: in more of them as long as that is
+/// not enough.
+fn measure(is_enough: impl Fn(&BTreeMap<String, Need>) -> bool) -> Result<BTreeMap<String, Need>> {
     let root = Root::new()?;
     let bundle = root.bundle(&["sleep", "1000"])?;
     let quick = root.bundle(&["true"])?;
     // What all containers share is there.
     root.create("keeper", &bundle)?;
     let mut least = BTreeMap::new();
-    for _ in 0..RUNS {
+    for run in 0..MOST_RUNS {
+        if run >= RUNS && is_enough(&least) {
+            break;
+        }
         let mut life = Life { root: &root, least: &mut least };
         life.of_a_container(&bundle, &quick)?;
         life.of_a_sandbox(&bundle)?;
